@@ -1,0 +1,1 @@
+//! FlexFactor's API: client, wire types, mappings, webhook signature.

@@ -1,0 +1,1 @@
+//! Orders in DynamoDB: one conditional write per step.
