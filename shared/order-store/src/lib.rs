@@ -1,1 +1,14 @@
-//! Orders in DynamoDB: one conditional write per step.
+//! Orders in DynamoDB: the common path of each step is one conditional write and no read.
+//!
+//! Functions see capabilities ([`capability`]), each as narrow as the role the function runs under. All of them stand
+//! on one small trait, [`Table`], which has two implementations: [`dynamo::DynamoTable`], and [`memory::MemoryTable`] for
+//! tests and simulation. What the capabilities decide is written once, over the trait; the same tests run on both.
+//!
+//! Only this crate knows attribute names.
+
+pub mod capability;
+pub mod dynamo;
+pub mod memory;
+mod table;
+
+pub use table::{Changed, Inserted, StoreError, Table};

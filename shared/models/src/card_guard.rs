@@ -1,0 +1,312 @@
+//! No card number and no card secret gets past this door, and copies of what was refused are redacted.
+//!
+//! A card number is a run of 13 to 19 digits, single separators allowed, with a card scheme's prefix and length and a
+//! right check digit. An order id that looks exactly like one is refused as well: nobody could tell them apart later.
+
+use serde_json::Value;
+
+/// What stands in a copy where something was taken out.
+pub const REDACTED: &str = "[redacted]";
+
+const PAN_DIGITS_MIN: usize = 13;
+const PAN_DIGITS_MAX: usize = 19;
+
+/// What was found, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The field's path, such as `transaction.id` or `items[2].name`; never a value.
+    pub path: String,
+    /// What it looks like.
+    pub kind: FindingKind,
+}
+
+/// What a field looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FindingKind {
+    /// A card number.
+    CardNumber,
+    /// A field whose name says card secret: CVV, PIN, track data.
+    CardSecret,
+}
+
+/// Finds the first field, in the value or in a name, that may not be stored.
+#[must_use]
+pub fn find(value: &Value) -> Option<Finding> {
+    find_at(value, &mut String::new())
+}
+
+fn find_at(value: &Value, path: &mut String) -> Option<Finding> {
+    let kind = FindingKind::CardNumber;
+    match value {
+        Value::Null | Value::Bool(_) => None,
+        Value::Number(number) => {
+            holds_card_number(&number_text(number)).then(|| Finding { path: path.clone(), kind })
+        }
+        Value::String(text) => holds_card_number(text).then(|| Finding { path: path.clone(), kind }),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .find_map(|(index, item)| within(path, &format!("[{index}]"), |path| find_at(item, path))),
+        Value::Object(fields) => fields.iter().find_map(|(name, field)| {
+            if holds_card_number(name) {
+                return Some(Finding { path: joined(path, REDACTED), kind });
+            }
+            if is_secret_name(name) && !field.is_null() {
+                return Some(Finding { path: joined(path, name), kind: FindingKind::CardSecret });
+            }
+            let step = if path.is_empty() { name.clone() } else { format!(".{name}") };
+            within(path, &step, |path| find_at(field, path))
+        }),
+    }
+}
+
+fn within<T>(path: &mut String, step: &str, f: impl FnOnce(&mut String) -> T) -> T {
+    let length = path.len();
+    path.push_str(step);
+    let result = f(path);
+    path.truncate(length);
+    result
+}
+
+fn joined(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// JSON may write a card number as `4.1e15`; as text without an exponent its digits show again.
+fn number_text(number: &serde_json::Number) -> String {
+    match number.as_f64() {
+        Some(float) if number.as_u64().is_none() && number.as_i64().is_none() => format!("{float}"),
+        _ => number.to_string(),
+    }
+}
+
+/// Replaces everything that [`find`] would find; the shape of the value stays.
+#[must_use]
+pub fn redact(value: &Value) -> Value {
+    match value {
+        Value::Null | Value::Bool(_) => value.clone(),
+        Value::Number(number) if holds_card_number(&number_text(number)) => REDACTED.into(),
+        Value::Number(_) => value.clone(),
+        Value::String(text) if holds_card_number(text) => REDACTED.into(),
+        Value::String(_) => value.clone(),
+        Value::Array(items) => items.iter().map(redact).collect(),
+        Value::Object(fields) => {
+            let redact_field = |(name, field): (&String, &Value)| {
+                let shown = if holds_card_number(name) { REDACTED } else { name };
+                let field = if is_secret_name(name) { REDACTED.into() } else { redact(field) };
+                (shown.to_owned(), field)
+            };
+            Value::Object(fields.iter().map(redact_field).collect())
+        }
+    }
+}
+
+/// Redacts text that could not be parsed: without structure no digit can be trusted, so all of them go.
+#[must_use]
+pub fn redact_unparsed(text: &str, bytes_max: usize) -> String {
+    let mut copy = String::new();
+    for c in text.chars() {
+        if copy.len().saturating_add(c.len_utf8()) > bytes_max {
+            break;
+        }
+        copy.push(if c.is_numeric() { '#' } else { c });
+    }
+    copy
+}
+
+/// Field names (lower case, letters and digits only) that no message of ours has and that hold card secrets elsewhere.
+fn is_secret_name(name: &str) -> bool {
+    let name: String =
+        name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    let is_result_code =
+        matches!(name.as_str(), "cvvresult" | "cavvresult" | "cvvresultcode" | "cavvresultcode");
+    let parts = ["cvv", "cvc", "securitycode", "verificationvalue", "cardnumber", "trackdata", "pinblock"];
+    let whole = ["pan", "pin", "cid", "track1", "track2"];
+    !is_result_code && (parts.iter().any(|part| name.contains(part)) || whole.contains(&name.as_str()))
+}
+
+/// Whether the text holds what looks like a card number.
+#[must_use]
+pub fn holds_card_number(text: &str) -> bool {
+    !is_guid(text) && digit_runs(text).any(|run| is_card_number(&run))
+}
+
+/// Tokens and provider ids are GUIDs; their hexadecimal digits sometimes make a run of 13 and are no card number.
+fn is_guid(text: &str) -> bool {
+    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
+}
+
+/// Runs of digits in which single separators may stand between digits.
+fn digit_runs(text: &str) -> impl Iterator<Item = Vec<u8>> {
+    let mut runs = vec![Vec::new()];
+    let mut separated = false;
+    for c in text.chars() {
+        let run = runs.last_mut();
+        match (c.to_digit(10).and_then(|digit| u8::try_from(digit).ok()), run) {
+            (Some(digit), Some(run)) => {
+                run.push(digit);
+                separated = false;
+            }
+            (None, Some(run)) if !run.is_empty() => {
+                if separated || !is_separator(c) {
+                    runs.push(Vec::new());
+                    separated = false;
+                } else {
+                    separated = true;
+                }
+            }
+            _ => {}
+        }
+    }
+    runs.into_iter()
+}
+
+fn is_separator(c: char) -> bool {
+    matches!(c, ' ' | '-' | '.' | '_' | '/' | '\u{a0}')
+}
+
+fn is_card_number(digits: &[u8]) -> bool {
+    (PAN_DIGITS_MIN..=PAN_DIGITS_MAX).contains(&digits.len())
+        && has_scheme_prefix(digits)
+        && passes_luhn(digits)
+}
+
+/// Prefixes and lengths of the schemes in use (ISO/IEC 7812 ranges, as the schemes publish them).
+fn has_scheme_prefix(digits: &[u8]) -> bool {
+    let prefix = |n: usize| digits.iter().take(n).fold(0_u32, |value, digit| value * 10 + u32::from(*digit));
+    match digits.len() {
+        13 => prefix(1) == 4 || matches!(prefix(2), 50 | 56..=69),
+        14 => matches!(prefix(3), 300..=305) || matches!(prefix(2), 36 | 38 | 39 | 50 | 56..=69),
+        15 => matches!(prefix(2), 34 | 37 | 50 | 56..=69) || matches!(prefix(4), 2131 | 1800),
+        16 => {
+            matches!(prefix(1), 4 | 6)
+                || matches!(prefix(2), 50..=58 | 35 | 36 | 38 | 39 | 81)
+                || matches!(prefix(4), 2200..=2720)
+        }
+        17..=19 => matches!(prefix(1), 4 | 6) || matches!(prefix(2), 35 | 50 | 56..=58 | 81),
+        _ => false,
+    }
+}
+
+fn passes_luhn(digits: &[u8]) -> bool {
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(index, digit)| match (index % 2, u32::from(*digit)) {
+            (0, digit) => digit,
+            (_, digit) if digit > 4 => digit * 2 - 9,
+            (_, digit) => digit * 2,
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    #[test]
+    fn card_numbers_of_all_schemes_are_found_in_any_dress() {
+        for pan in [
+            "4111111111111111",
+            "4222222222222",
+            "5555555555554444",
+            "2223003122003222",
+            "378282246310005",
+            "6011111111111117",
+            "30569309025904",
+            "3530111333300000",
+            "6304000000000000",
+            "4000002760003184",
+            "4111-1111-1111-1111",
+            "4111 1111 1111 1111",
+            "card 4111.1111.1111.1111 thanks",
+            "x4111111111111111y",
+        ] {
+            assert!(holds_card_number(pan), "{pan}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_card_number_passes() {
+        for text in [
+            "4111111111111112",
+            "411111111111",
+            "41111111111111110000",
+            "1712237948565",
+            "INV-1001-r1",
+            "+15551234567",
+            "d3e10716-6aac-4eb8-a74d-c1a3027f1d96",
+            "41111111-1111-1111-8111-111111111111",
+            "4111--1111--1111--1111",
+        ] {
+            assert!(!holds_card_number(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_path_is_named_and_the_value_is_not() {
+        let found = |value| find(&value).map(|finding| (finding.path, finding.kind));
+        assert_eq!(
+            found(json!({"a": {"b": [{"c": "4111111111111111"}]}})),
+            Some(("a.b[0].c".into(), FindingKind::CardNumber))
+        );
+        assert_eq!(
+            found(json!({"a": 4_111_111_111_111_111_u64})),
+            Some(("a".into(), FindingKind::CardNumber))
+        );
+        assert_eq!(
+            found(serde_json::from_str(r#"{"a": 4.111111111111111e15}"#).unwrap()),
+            Some(("a".into(), FindingKind::CardNumber))
+        );
+        assert_eq!(
+            found(json!({"meta": {"4111111111111111": 1}})),
+            Some(("meta.[redacted]".into(), FindingKind::CardNumber))
+        );
+        assert_eq!(
+            found(json!({"card": {"CVV2": "123"}})),
+            Some(("card.CVV2".into(), FindingKind::CardSecret))
+        );
+        assert_eq!(found(json!({"transaction": {"cvv_result": "M", "cavv_result": "NA"}})), None);
+    }
+
+    #[test]
+    fn unparsed_text_keeps_no_digit_and_respects_its_limit() {
+        let copy = redact_unparsed("{\"cvv\": 123, \"pan\": \"4111 1111\" ٤", 20);
+        assert!(!copy.chars().any(char::is_numeric), "{copy}");
+        assert!(copy.len() <= 20);
+        assert!(copy.starts_with("{\"cvv\": ###"));
+    }
+
+    /// A card number with a right check digit, of a random scheme and dress.
+    fn any_card_number() -> impl Strategy<Value = String> {
+        let scheme =
+            prop::sample::select(vec![("4", 16), ("51", 16), ("2221", 16), ("34", 15), ("6011", 16)]);
+        (scheme, prop::collection::vec(0_u8..10, 19), prop::sample::select(vec!["", " ", "-", "."])).prop_map(
+            |((prefix, length), filler, separator)| {
+                let mut digits: Vec<u8> =
+                    prefix.bytes().map(|b| b - b'0').chain(filler).take(length - 1).collect();
+                let check = (0..10).find(|check| passes_luhn(&[&digits[..], &[*check]].concat())).unwrap();
+                digits.push(check);
+                let text: Vec<String> =
+                    digits.chunks(4).map(|chunk| chunk.iter().map(u8::to_string).collect()).collect();
+                text.join(separator)
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_redacted_value_holds_nothing_to_find(pan in any_card_number(), before in "[a-z \"{}]{0,12}", after in "[a-z \"{}]{0,12}") {
+            let value = json!({"a": format!("{before}{pan}{after}"), "b": [{"cvv": "987"}, pan.clone()], pan.clone(): 1});
+            prop_assert!(find(&value).is_some());
+            let redacted = redact(&value);
+            prop_assert_eq!(find(&json!({"a": redacted["a"], "b": redacted["b"][1]})), None);
+            prop_assert!(!redacted.to_string().contains(&pan));
+            prop_assert!(!redacted.to_string().contains("987"));
+        }
+    }
+}

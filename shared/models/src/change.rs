@@ -1,0 +1,155 @@
+//! A change of an order as data: what must hold, and what is set. One change is one conditional write.
+//!
+//! [`Change::holds`] and [`Change::apply`] say what a change means; the in-memory store runs them, and the DynamoDB
+//! store compiles the same change into one `UpdateItem`. A property test compares the two.
+
+use jiff::Timestamp;
+
+use crate::ids::{IdempotencyKey, ProviderOrderId};
+use crate::order::{Due, Facet, Order, Reason, Tag};
+use crate::status::{Status, Transition};
+use crate::time::to_millis;
+
+/// What must hold, beyond the status, for a change to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Guard {
+    /// The order has not seen this.
+    Unseen(Tag),
+    /// The provider's id is this one, or not known yet.
+    ProviderOrder(ProviderOrderId),
+    /// No refund or dispute waits to be read.
+    NoOpenSignal,
+    /// The present claim is this attempt's.
+    Attempt(u32),
+    /// Nobody holds a claim at this moment: the status is not `Submitting`, or its lease is over.
+    LeaseOver(Timestamp),
+    /// The first attempt was later than this, or there was none.
+    FirstAttemptAfter(Timestamp),
+    /// It did not change since it had this version.
+    Version(u64),
+}
+
+/// What a change sets, beyond the status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Why it now stands where it stands.
+    Reason(Reason),
+    /// When somebody must look next; `None` for nobody.
+    Due(Option<Due>),
+    /// Remember these.
+    Remember(Vec<Tag>),
+    /// The provider's id is now known.
+    ProviderOrder(ProviderOrderId),
+    /// The provider's confirmation is now known.
+    Confirmation(String),
+    /// Take the claim: one more attempt, held until then. The key is kept where there is one already.
+    StartAttempt {
+        /// The key to use if the order has none.
+        key: IdempotencyKey,
+        /// Until when the claim holds.
+        lease_until: Timestamp,
+    },
+    /// Give the claim back.
+    EndLease,
+    /// The decline is no longer needed.
+    DropRequest,
+    /// How refunds stand.
+    Refund(Facet),
+    /// How disputes stand.
+    Dispute(Facet),
+}
+
+/// One change of one order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Which step it is; it says from which statuses it may start.
+    pub transition: Transition,
+    /// When it is made.
+    pub at: Timestamp,
+    /// What else must hold.
+    pub guards: Vec<Guard>,
+    /// What else is set. Each kind of effect at most once.
+    pub effects: Vec<Effect>,
+}
+
+impl Change {
+    /// A change by `transition`, without guards or effects of its own yet.
+    #[must_use]
+    pub fn new(transition: Transition, at: Timestamp) -> Self {
+        Self { transition, at: to_millis(at), guards: Vec::new(), effects: Vec::new() }
+    }
+
+    /// Adds a guard.
+    #[must_use]
+    pub fn guard(mut self, guard: Guard) -> Self {
+        self.guards.push(guard);
+        self
+    }
+
+    /// Adds an effect.
+    #[must_use]
+    pub fn effect(mut self, effect: Effect) -> Self {
+        self.effects.push(effect);
+        self
+    }
+
+    /// Whether the change may be made to this order.
+    #[must_use]
+    pub fn holds(&self, order: &Order) -> bool {
+        self.transition.from().contains(&order.status) && self.guards.iter().all(|guard| guard.holds(order))
+    }
+
+    /// Makes the change. Call it only where [`Change::holds`].
+    pub fn apply(&self, order: &mut Order) {
+        if let Some(status) = self.transition.to() {
+            order.status = status;
+        }
+        for effect in &self.effects {
+            effect.apply(order, self.at);
+        }
+        order.updated_at = self.at;
+        order.version = order.version.saturating_add(1);
+    }
+}
+
+impl Guard {
+    fn holds(&self, order: &Order) -> bool {
+        match self {
+            Self::Unseen(tag) => !order.seen.contains(tag),
+            Self::ProviderOrder(id) => order.provider_order.as_ref().is_none_or(|known| known == id),
+            Self::NoOpenSignal => !order.has_open_signal(),
+            Self::Attempt(attempt) => order.submission.attempts == *attempt,
+            Self::LeaseOver(now) => {
+                order.status != Status::Submitting
+                    || order.submission.lease_until.is_none_or(|until| until <= to_millis(*now))
+            }
+            Self::FirstAttemptAfter(limit) => {
+                order.submission.first_attempt_at.is_none_or(|first| first > to_millis(*limit))
+            }
+            Self::Version(version) => order.version == *version,
+        }
+    }
+}
+
+impl Effect {
+    fn apply(&self, order: &mut Order, at: Timestamp) {
+        match self {
+            Self::Reason(reason) => order.reason = Some(reason.clone()),
+            Self::Due(due) => order.due = *due,
+            Self::Remember(tags) => order.seen.extend(tags.iter().cloned()),
+            Self::ProviderOrder(id) => order.provider_order = Some(id.clone()),
+            Self::Confirmation(confirmation) => order.confirmation = Some(confirmation.clone()),
+            Self::StartAttempt { key, lease_until } => {
+                let submission = &mut order.submission;
+                submission.attempts = submission.attempts.saturating_add(1);
+                submission.idempotency_key.get_or_insert(*key);
+                submission.first_attempt_at.get_or_insert(at);
+                submission.lease_until = Some(to_millis(*lease_until));
+            }
+            Self::EndLease => order.submission.lease_until = None,
+            Self::DropRequest => order.request = None,
+            Self::Refund(facet) => order.refund = *facet,
+            Self::Dispute(facet) => order.dispute = *facet,
+        }
+    }
+}

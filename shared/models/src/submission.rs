@@ -1,0 +1,172 @@
+//! Submitting an order: the claim, and what each outcome does to it.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::change::{Change, Effect, Guard};
+use crate::ids::{IdempotencyKey, ProviderOrderId};
+use crate::intake::later;
+use crate::order::{Due, DueReason, Order, Reason, ReasonCode};
+use crate::status::{Status, Transition};
+
+/// The deployment's times around a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Times {
+    /// How long a claim holds: longer than a function can run, so that two never submit at once.
+    pub lease: SignedDuration,
+    /// After which time an order that should have been submitted is looked at.
+    pub submission_overdue: SignedDuration,
+    /// How long after the first attempt the provider still knows the key (24 hours, documented for cancel: ff/cancel).
+    pub replay_window: SignedDuration,
+    /// How long after its window an order is given for a late webhook.
+    pub expiry_grace: SignedDuration,
+}
+
+/// What a claim is made with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The key to use if the order has none yet.
+    pub key: IdempotencyKey,
+    /// The moment.
+    pub now: Timestamp,
+}
+
+/// Takes the right to submit: nobody else holds it, and the provider still knows the key of the first attempt.
+#[must_use]
+pub fn claim(claim: &Claim, times: &Times) -> Change {
+    let now = claim.now;
+    Change::new(Transition::Claim, now)
+        .guard(Guard::LeaseOver(now))
+        .guard(Guard::FirstAttemptAfter(later(now, -times.replay_window)))
+        .effect(Effect::StartAttempt { key: claim.key, lease_until: later(now, times.lease) })
+}
+
+/// Why a claim was not granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClaimRefused {
+    /// There is no such order.
+    NoOrder,
+    /// The provider has it, or it has ended: nothing to submit.
+    Settled(Status),
+    /// Somebody else is submitting it now.
+    Held,
+    /// The provider may have forgotten the key: a further call could submit it twice.
+    ReplayWindowOver,
+}
+
+/// Says why a claim made at `now` was refused, from the order that refused it.
+#[must_use]
+pub fn why_refused(order: Option<&Order>, now: Timestamp) -> ClaimRefused {
+    let Some(order) = order else { return ClaimRefused::NoOrder };
+    if !Transition::Claim.from().contains(&order.status) {
+        return ClaimRefused::Settled(order.status);
+    }
+    let is_held = order.submission.lease_until.is_some_and(|until| until > now);
+    if order.status == Status::Submitting && is_held {
+        return ClaimRefused::Held;
+    }
+    ClaimRefused::ReplayWindowOver
+}
+
+/// What the provider's answer to a submission means for the order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Rescued and charged.
+    Rescued,
+    /// Taken; the outcome follows.
+    Working,
+    /// Authorised; to be captured.
+    CaptureRequired,
+    /// Not rescued, and nothing more will be tried.
+    NotRescued,
+    /// Its window is over.
+    WindowOver,
+    /// Cancelled.
+    CalledOff,
+    /// A word that is not known: the provider has the order, but what it says is not understood.
+    NotUnderstood,
+}
+
+/// How a submission ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The provider answered.
+    Answered {
+        /// What the answer means.
+        verdict: Verdict,
+        /// The provider's id of the order.
+        provider_order: ProviderOrderId,
+        /// The provider's own word.
+        word: String,
+    },
+    /// The provider refused the request as invalid.
+    Refused {
+        /// The provider's words, redacted.
+        words: String,
+    },
+    /// It is not known whether the provider took it.
+    Lost(Reason),
+}
+
+/// What attempt number `attempt` on `order` found out.
+#[must_use]
+pub fn record(order: &Order, outcome: &Outcome, times: &Times, now: Timestamp) -> Change {
+    match outcome {
+        Outcome::Answered { verdict, provider_order, word } => {
+            let reason = Reason::new(ReasonCode::EvaluateAnswer, word.clone());
+            let change = match verdict {
+                Verdict::NotUnderstood => {
+                    return lose_track(order, reason, times, now)
+                        .effect(Effect::ProviderOrder(provider_order.clone()));
+                }
+                Verdict::Working => open_at_provider(Transition::Accept, order, times, now),
+                Verdict::CaptureRequired => open_at_provider(Transition::RequireCapture, order, times, now),
+                Verdict::Rescued => close(Transition::Approve, now),
+                Verdict::NotRescued => close(Transition::Decline, now),
+                Verdict::WindowOver => close(Transition::Expire, now),
+                Verdict::CalledOff => close(Transition::Cancel, now),
+            };
+            change.effect(Effect::Reason(reason)).effect(Effect::ProviderOrder(provider_order.clone()))
+        }
+        Outcome::Refused { words } => close(Transition::Reject, now)
+            .effect(Effect::Reason(Reason::new(ReasonCode::ProviderRefused, words.clone()))),
+        Outcome::Lost(reason) => lose_track(order, reason.clone(), times, now),
+    }
+}
+
+/// Hands an order back to people, because its fate can't be learnt within the bound.
+#[must_use]
+pub fn escalate(reason: Reason, now: Timestamp) -> Change {
+    close(Transition::Escalate, now).effect(Effect::Reason(reason))
+}
+
+fn open_at_provider(transition: Transition, order: &Order, times: &Times, now: Timestamp) -> Change {
+    Change::new(transition, now)
+        .guard(Guard::NoOpenSignal)
+        .effect(Effect::Due(Some(window_over(order, times.expiry_grace))))
+        .effect(Effect::EndLease)
+        .effect(Effect::DropRequest)
+}
+
+/// The look that is due when the order's window and the grace after it are over.
+pub(crate) fn window_over(order: &Order, grace: SignedDuration) -> Due {
+    Due::new(later(order.expires_at, grace), DueReason::WindowOver)
+}
+
+/// Ends an order: nobody needs to look again, nobody holds it, and its personal data goes.
+pub(crate) fn close(transition: Transition, now: Timestamp) -> Change {
+    Change::new(transition, now)
+        .guard(Guard::NoOpenSignal)
+        .effect(Effect::Due(None))
+        .effect(Effect::EndLease)
+        .effect(Effect::DropRequest)
+}
+
+fn lose_track(order: &Order, reason: Reason, times: &Times, now: Timestamp) -> Change {
+    let due = Due::new(later(now, times.submission_overdue), DueReason::SubmissionOverdue);
+    Change::new(Transition::LoseTrack, now)
+        .guard(Guard::Attempt(order.submission.attempts))
+        .guard(Guard::NoOpenSignal)
+        .effect(Effect::Reason(reason))
+        .effect(Effect::Due(Some(due)))
+        .effect(Effect::EndLease)
+}

@@ -1,0 +1,190 @@
+//! Looking at an order that is due: what to do about it, and what the provider's word then means.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::change::{Change, Effect, Guard};
+use crate::ids::ProviderOrderId;
+use crate::intake::later;
+use crate::order::{Due, DueReason, Facet, Order, Reason, ReasonCode};
+use crate::status::{Status, Transition};
+use crate::submission::{Times, close, escalate, window_over};
+
+/// How long after its window and grace an order may stay unreadable before it is handed back.
+pub const READ_BOUND: SignedDuration = SignedDuration::from_hours(72);
+/// After which time a read that failed is tried again.
+pub const READ_RETRY: SignedDuration = SignedDuration::from_mins(15);
+
+/// What a cancelled order means when it is read after its window: how the provider shows an expired order there is
+/// not known (docs/flexfactor.md), therefore a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancelledPastExpiry {
+    /// It expired.
+    Expired,
+    /// It was cancelled.
+    Cancelled,
+}
+
+/// What to do about a due order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Look {
+    /// Ask the provider about it.
+    Ask(ProviderOrderId),
+    /// Hand it on for submission again, then make the change.
+    Resubmit(Change),
+    /// Make the change; the provider has nothing to say.
+    Settle(Change),
+}
+
+/// Decides what to do about `order`, which is due at `now`.
+#[must_use]
+pub fn look(order: &Order, times: &Times, now: Timestamp) -> Look {
+    let guarded = |change: Change| change.knowing(order);
+    match order.status {
+        Status::Received if now < order.expires_at => Look::Resubmit(guarded(overdue(times, now))),
+        Status::Received => {
+            let reason =
+                Reason::new(ReasonCode::NeverSubmitted, "The window ended before it could be submitted.");
+            Look::Settle(guarded(close(Transition::Expire, now).effect(Effect::Reason(reason))))
+        }
+        Status::Submitting | Status::Unknown => look_at_unknown(order, times, now, guarded),
+        Status::Pending | Status::CaptureRequired => look_at_open(order, times, now, guarded),
+        Status::Escalated
+        | Status::Rejected
+        | Status::Declined
+        | Status::Expired
+        | Status::Cancelled
+        | Status::Approved => match &order.provider_order {
+            Some(id) if order.has_open_signal() => Look::Ask(id.clone()),
+            // Nothing is open any more: only the look itself is left to clear.
+            Some(_) | None => Look::Settle(rearm(None, now).guard(Guard::Version(order.version))),
+        },
+    }
+}
+
+fn look_at_unknown(order: &Order, times: &Times, now: Timestamp, guarded: impl Fn(Change) -> Change) -> Look {
+    let held_until = order.submission.lease_until.filter(|until| *until > now);
+    if let Some(until) = held_until {
+        return Look::Settle(guarded(rearm(Some(Due::new(until, DueReason::SubmissionOverdue)), now)));
+    }
+    if let Some(id) = &order.provider_order {
+        return Look::Ask(id.clone());
+    }
+    let is_replayable =
+        order.submission.first_attempt_at.is_none_or(|first| now.duration_since(first) < times.replay_window);
+    if is_replayable && now < order.expires_at {
+        return Look::Resubmit(guarded(overdue(times, now)));
+    }
+    Look::Settle(guarded(escalate(out_of_reach(), now)))
+}
+
+fn look_at_open(order: &Order, times: &Times, now: Timestamp, guarded: impl Fn(Change) -> Change) -> Look {
+    let window_over = window_over(order, times.expiry_grace);
+    match &order.provider_order {
+        Some(id) if order.has_open_signal() || now >= window_over.at => Look::Ask(id.clone()),
+        Some(_) | None if now < window_over.at => Look::Settle(guarded(rearm(Some(window_over), now))),
+        Some(_) | None => Look::Settle(guarded(escalate(out_of_reach(), now))),
+    }
+}
+
+fn out_of_reach() -> Reason {
+    let detail = "The provider never told us its id of this order: look for it in the provider's portal before any retry.";
+    Reason::new(ReasonCode::OutcomeUnknown, detail)
+}
+
+fn overdue(times: &Times, now: Timestamp) -> Change {
+    rearm(Some(Due::new(later(now, times.submission_overdue), DueReason::SubmissionOverdue)), now)
+}
+
+fn rearm(due: Option<Due>, now: Timestamp) -> Change {
+    Change::new(Transition::Note, now).effect(Effect::Due(due))
+}
+
+/// What the provider says about an order when asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProviderView {
+    /// It works on it.
+    Working,
+    /// Authorised; to be captured.
+    CaptureRequired,
+    /// Rescued and charged.
+    Rescued,
+    /// Charged, and refunded since.
+    Returned,
+    /// Charged, and disputed since.
+    Disputed,
+    /// Over without a charge: declined, cancelled or expired, the provider has one word for all.
+    Over,
+    /// It has a problem with it that people must solve.
+    Problem,
+    /// A word that is not known.
+    NotUnderstood,
+    /// No answer that could be read.
+    NoAnswer,
+}
+
+/// The change that the provider's answer, `view` in the provider's word `word`, makes to a due order at `now`.
+#[must_use]
+pub fn after_read(
+    order: &Order,
+    view: &ProviderView,
+    word: &str,
+    times: &Times,
+    cancelled_past_expiry: CancelledPastExpiry,
+    now: Timestamp,
+) -> Change {
+    let reason = Reason::new(ReasonCode::ProviderRead, word);
+    let window_over = window_over(order, times.expiry_grace);
+    let is_over = now >= window_over.at;
+    let transition = match view {
+        ProviderView::Rescued | ProviderView::Returned | ProviderView::Disputed => Transition::Approve,
+        ProviderView::Over => match cancelled_past_expiry {
+            CancelledPastExpiry::Expired if now >= order.expires_at => Transition::Expire,
+            CancelledPastExpiry::Expired | CancelledPastExpiry::Cancelled => Transition::Cancel,
+        },
+        // Still worked on after window and grace: the promise to the merchant is over.
+        ProviderView::Working if is_over => Transition::Expire,
+        ProviderView::Working => Transition::Accept,
+        ProviderView::CaptureRequired if is_over => Transition::Escalate,
+        ProviderView::CaptureRequired => Transition::RequireCapture,
+        ProviderView::Problem => Transition::Escalate,
+        ProviderView::NotUnderstood | ProviderView::NoAnswer => {
+            return unreadable(order, reason, window_over.at, now);
+        }
+    };
+    let known = transition.from().contains(&order.status);
+    let ends = transition.to().is_some_and(Status::is_terminal) || order.status.is_terminal();
+    let mut change = Change::new(if known { transition } else { Transition::Note }, now)
+        .guard(Guard::Version(order.version))
+        .effect(Effect::Due(if ends { None } else { Some(window_over) }));
+    if known {
+        change = change.effect(Effect::Reason(reason)).effect(Effect::EndLease).effect(Effect::DropRequest);
+    }
+    confirm_signals(change, order)
+}
+
+/// The order was read: what was signalled is now known.
+fn confirm_signals(mut change: Change, order: &Order) -> Change {
+    if order.refund == Facet::Signalled {
+        change = change.effect(Effect::Refund(Facet::Confirmed));
+    }
+    if order.dispute == Facet::Signalled {
+        change = change.effect(Effect::Dispute(Facet::Confirmed));
+    }
+    change
+}
+
+/// Try again, until the bound: then hand it back, never leave it.
+fn unreadable(order: &Order, reason: Reason, window_over: Timestamp, now: Timestamp) -> Change {
+    let may_wait = order.status.is_terminal() || now < later(window_over, READ_BOUND);
+    let change = if may_wait {
+        let look_again = order.due.map_or(DueReason::WindowOver, |due| due.reason);
+        rearm(Some(Due::new(later(now, READ_RETRY), look_again)), now)
+    } else {
+        Change::new(Transition::Escalate, now)
+            .effect(Effect::Reason(reason))
+            .effect(Effect::Due(None))
+            .effect(Effect::EndLease)
+            .effect(Effect::DropRequest)
+    };
+    change.guard(Guard::Version(order.version))
+}

@@ -1,0 +1,190 @@
+//! Compiles a change into the expressions of one `UpdateItem`. What a change means is said in `models::change`; a
+//! property test holds the two together.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use models::change::{Change, Effect, Guard};
+use models::ids::OrderKey;
+use models::order::Facet;
+use models::status::Status;
+
+use super::item::{attr, number, text, time};
+use super::key::{due_shard, shard_name};
+
+/// The expressions of an update, with their names and values.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(super) struct Update {
+    pub(super) condition: String,
+    pub(super) update: String,
+    pub(super) names: HashMap<String, String>,
+    pub(super) values: HashMap<String, AttributeValue>,
+}
+
+/// Compiles `change` for the order under `key`.
+pub(super) fn compile(key: &OrderKey, change: &Change) -> Update {
+    let mut expressions = Expressions::default();
+    let exists = expressions.name(attr::PK);
+    let mut conditions = vec![format!("attribute_exists({exists})")];
+    conditions.extend(expressions.status_condition(change));
+    conditions.extend(change.guards.iter().map(|guard| expressions.condition(guard)));
+
+    expressions.set(attr::UPDATED_AT, time(change.at));
+    expressions.increment(attr::VERSION);
+    if let Some(status) = change.transition.to() {
+        expressions.set(attr::STATUS, text(status.word()));
+    }
+    for effect in &change.effects {
+        expressions.effect(key, effect, change);
+    }
+    Update {
+        condition: conditions.join(" AND "),
+        update: expressions.update(),
+        names: expressions.names,
+        values: expressions.values,
+    }
+}
+
+#[derive(Default)]
+struct Expressions {
+    sets: Vec<String>,
+    removes: Vec<String>,
+    adds: Vec<String>,
+    names: HashMap<String, String>,
+    values: HashMap<String, AttributeValue>,
+}
+
+impl Expressions {
+    /// Every attribute goes by a placeholder, since some of their names are reserved words.
+    fn name(&mut self, attribute: &str) -> String {
+        let name = format!("#{attribute}");
+        self.names.insert(name.clone(), attribute.to_owned());
+        name
+    }
+
+    fn value(&mut self, value: AttributeValue) -> String {
+        let name = format!(":v{}", self.values.len());
+        self.values.insert(name.clone(), value);
+        name
+    }
+
+    fn set(&mut self, attribute: &str, value: AttributeValue) {
+        let (name, value) = (self.name(attribute), self.value(value));
+        self.sets.push(format!("{name} = {value}"));
+    }
+
+    fn set_if_absent(&mut self, attribute: &str, value: AttributeValue) {
+        let (name, value) = (self.name(attribute), self.value(value));
+        self.sets.push(format!("{name} = if_not_exists({name}, {value})"));
+    }
+
+    fn increment(&mut self, attribute: &str) {
+        let (name, one) = (self.name(attribute), self.value(number(1)));
+        self.sets.push(format!("{name} = {name} + {one}"));
+    }
+
+    fn remove(&mut self, attribute: &str) {
+        let name = self.name(attribute);
+        self.removes.push(name);
+    }
+
+    fn status_condition(&mut self, change: &Change) -> Option<String> {
+        let from = change.transition.from();
+        if from.len() == Status::ALL.len() {
+            return None;
+        }
+        let name = self.name(attr::STATUS);
+        let words: Vec<_> = from.iter().map(|status| self.value(text(status.word()))).collect();
+        Some(format!("{name} IN ({})", words.join(", ")))
+    }
+
+    fn condition(&mut self, guard: &Guard) -> String {
+        match guard {
+            Guard::Unseen(tag) => {
+                let (name, value) = (self.name(attr::SEEN), self.value(text(tag.as_str())));
+                format!("NOT contains({name}, {value})")
+            }
+            Guard::ProviderOrder(id) => {
+                let (name, value) = (self.name(attr::PROVIDER_ORDER), self.value(text(id.as_str())));
+                format!("(attribute_not_exists({name}) OR {name} = {value})")
+            }
+            Guard::NoOpenSignal => {
+                let signalled = self.value(text(Facet::Signalled.word()));
+                let (refund, dispute) = (self.name(attr::REFUND), self.name(attr::DISPUTE));
+                let closed = |name: &str| format!("(attribute_not_exists({name}) OR {name} <> {signalled})");
+                format!("{} AND {}", closed(&refund), closed(&dispute))
+            }
+            Guard::Attempt(attempt) => {
+                let (name, value) = (self.name(attr::ATTEMPTS), self.value(number(attempt)));
+                format!("{name} = {value}")
+            }
+            Guard::LeaseOver(now) => {
+                let (status, submitting) =
+                    (self.name(attr::STATUS), self.value(text(Status::Submitting.word())));
+                let (lease, now) = (self.name(attr::LEASE_UNTIL), self.value(time(*now)));
+                format!("({status} <> {submitting} OR attribute_not_exists({lease}) OR {lease} <= {now})")
+            }
+            Guard::FirstAttemptAfter(limit) => {
+                let (name, value) = (self.name(attr::FIRST_ATTEMPT_AT), self.value(time(*limit)));
+                format!("(attribute_not_exists({name}) OR {name} > {value})")
+            }
+            Guard::Version(version) => {
+                let (name, value) = (self.name(attr::VERSION), self.value(number(version)));
+                format!("{name} = {value}")
+            }
+        }
+    }
+
+    fn effect(&mut self, key: &OrderKey, effect: &Effect, change: &Change) {
+        match effect {
+            Effect::Reason(reason) => {
+                self.set(attr::REASON, text(reason.code.word()));
+                self.set(attr::REASON_DETAIL, text(&reason.detail));
+            }
+            Effect::Due(Some(due)) => {
+                self.set(attr::DUE_AT, number(due.at.as_second()));
+                self.set(attr::DUE_REASON, text(due.reason.word()));
+                self.set(attr::DUE_SHARD, text(shard_name(due_shard(key))));
+            }
+            // Without its key attributes the order leaves the index.
+            Effect::Due(None) => {
+                for attribute in [attr::DUE_AT, attr::DUE_REASON, attr::DUE_SHARD] {
+                    self.remove(attribute);
+                }
+            }
+            Effect::Remember(tags) => {
+                let tags = tags.iter().map(|tag| tag.as_str().to_owned()).collect();
+                let (name, value) = (self.name(attr::SEEN), self.value(AttributeValue::Ss(tags)));
+                self.adds.push(format!("{name} {value}"));
+            }
+            Effect::ProviderOrder(id) => self.set(attr::PROVIDER_ORDER, text(id.as_str())),
+            Effect::Confirmation(confirmation) => self.set(attr::CONFIRMATION, text(confirmation)),
+            Effect::StartAttempt { key, lease_until } => {
+                self.increment(attr::ATTEMPTS);
+                self.set_if_absent(attr::IDEMPOTENCY_KEY, text(key.to_string()));
+                self.set_if_absent(attr::FIRST_ATTEMPT_AT, time(change.at));
+                self.set(attr::LEASE_UNTIL, time(*lease_until));
+            }
+            Effect::EndLease => self.remove(attr::LEASE_UNTIL),
+            Effect::DropRequest => self.remove(attr::REQUEST),
+            Effect::Refund(facet) => self.facet(attr::REFUND, *facet),
+            Effect::Dispute(facet) => self.facet(attr::DISPUTE, *facet),
+        }
+    }
+
+    fn facet(&mut self, attribute: &str, facet: Facet) {
+        match facet {
+            Facet::None => self.remove(attribute),
+            Facet::Signalled | Facet::Confirmed => self.set(attribute, text(facet.word())),
+        }
+    }
+
+    fn update(&self) -> String {
+        [("SET", &self.sets), ("REMOVE", &self.removes), ("ADD", &self.adds)]
+            .into_iter()
+            .filter(|(_, clauses)| !clauses.is_empty())
+            .map(|(verb, clauses)| format!("{verb} {}", clauses.join(", ")))
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+}

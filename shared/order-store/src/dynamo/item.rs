@@ -1,0 +1,267 @@
+//! Orders as items: the one place that knows attribute names.
+
+use std::collections::{BTreeSet, HashMap};
+use std::str::FromStr;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use models::decline::Decline;
+use models::ids::{ContentHash, MerchantId, OrderKey};
+use models::merchant::Merchant;
+use models::money::Money;
+use models::order::{Due, Facet, Order, Reason, Submission, Tag};
+use models::parked::{Parked, Why};
+use models::time::to_text;
+
+use super::key::{self, ItemKey};
+use crate::table::StoreError;
+
+/// An item.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// The version of the items that this code writes.
+const SCHEMA: u64 = 1;
+
+/// Attribute names.
+pub(super) mod attr {
+    pub(in crate::dynamo) const PK: &str = "pk";
+    pub(in crate::dynamo) const SK: &str = "sk";
+    pub(in crate::dynamo) const SCHEMA: &str = "schema";
+    pub(in crate::dynamo) const TTL: &str = "ttl";
+    pub(in crate::dynamo) const STATUS: &str = "status";
+    pub(in crate::dynamo) const REASON: &str = "reason";
+    pub(in crate::dynamo) const REASON_DETAIL: &str = "reason_detail";
+    pub(in crate::dynamo) const AMOUNT: &str = "amount_minor";
+    pub(in crate::dynamo) const CURRENCY: &str = "currency";
+    pub(in crate::dynamo) const DECLINED_AT: &str = "declined_at";
+    pub(in crate::dynamo) const RECEIVED_AT: &str = "received_at";
+    pub(in crate::dynamo) const EXPIRES_AT: &str = "expires_at";
+    pub(in crate::dynamo) const UPDATED_AT: &str = "updated_at";
+    pub(in crate::dynamo) const CONTENT: &str = "content";
+    pub(in crate::dynamo) const REQUEST: &str = "request";
+    pub(in crate::dynamo) const ATTEMPTS: &str = "attempts";
+    pub(in crate::dynamo) const IDEMPOTENCY_KEY: &str = "idempotency_key";
+    pub(in crate::dynamo) const LEASE_UNTIL: &str = "lease_until";
+    pub(in crate::dynamo) const FIRST_ATTEMPT_AT: &str = "first_attempt_at";
+    pub(in crate::dynamo) const PROVIDER_ORDER: &str = "provider_order";
+    pub(in crate::dynamo) const CONFIRMATION: &str = "confirmation";
+    pub(in crate::dynamo) const DUE_SHARD: &str = "due_shard";
+    pub(in crate::dynamo) const DUE_AT: &str = "due_at";
+    pub(in crate::dynamo) const DUE_REASON: &str = "due_reason";
+    pub(in crate::dynamo) const SEEN: &str = "seen";
+    pub(in crate::dynamo) const REFUND: &str = "refund";
+    pub(in crate::dynamo) const DISPUTE: &str = "dispute";
+    pub(in crate::dynamo) const VERSION: &str = "version";
+    pub(in crate::dynamo) const CONFIG: &str = "config";
+}
+
+/// A text attribute.
+pub(super) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+/// A number attribute.
+pub(super) fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// A time as text.
+pub(super) fn time(at: Timestamp) -> AttributeValue {
+    text(to_text(at))
+}
+
+/// Key attributes of an item.
+pub(super) fn key_item(key: ItemKey) -> Item {
+    HashMap::from([(attr::PK.to_owned(), text(key.pk)), (attr::SK.to_owned(), text(key.sk))])
+}
+
+/// An order as an item. Absent means none: no attribute is written for what an order does not have.
+pub(super) fn from_order(order: &Order) -> Result<Item, StoreError> {
+    let mut item = key_item(key::order(&order.key));
+    let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
+    set(attr::SCHEMA, number(SCHEMA));
+    set(attr::STATUS, text(order.status.word()));
+    set(attr::AMOUNT, number(order.amount.minor.get()));
+    set(attr::CURRENCY, text(order.amount.currency.code()));
+    set(attr::DECLINED_AT, time(order.declined_at));
+    set(attr::RECEIVED_AT, time(order.received_at));
+    set(attr::EXPIRES_AT, time(order.expires_at));
+    set(attr::UPDATED_AT, time(order.updated_at));
+    set(attr::CONTENT, text(order.content.as_str()));
+    set(attr::ATTEMPTS, number(order.submission.attempts));
+    set(attr::VERSION, number(order.version));
+    if let Some(reason) = &order.reason {
+        set(attr::REASON, text(reason.code.word()));
+        set(attr::REASON_DETAIL, text(&reason.detail));
+    }
+    if let Some(request) = &order.request {
+        let json = serde_json::to_string(request).map_err(|error| corrupt(&order.key, error))?;
+        set(attr::REQUEST, text(json));
+    }
+    if let Some(key) = order.submission.idempotency_key {
+        set(attr::IDEMPOTENCY_KEY, text(key.to_string()));
+    }
+    if let Some(at) = order.submission.lease_until {
+        set(attr::LEASE_UNTIL, time(at));
+    }
+    if let Some(at) = order.submission.first_attempt_at {
+        set(attr::FIRST_ATTEMPT_AT, time(at));
+    }
+    if let Some(id) = &order.provider_order {
+        set(attr::PROVIDER_ORDER, text(id.as_str()));
+    }
+    if let Some(confirmation) = &order.confirmation {
+        set(attr::CONFIRMATION, text(confirmation));
+    }
+    if let Some(due) = order.due {
+        set(attr::DUE_SHARD, text(key::shard_name(key::due_shard(&order.key))));
+        set(attr::DUE_AT, number(due.at.as_second()));
+        set(attr::DUE_REASON, text(due.reason.word()));
+    }
+    if !order.seen.is_empty() {
+        let tags = order.seen.iter().map(|tag| tag.as_str().to_owned()).collect();
+        set(attr::SEEN, AttributeValue::Ss(tags));
+    }
+    for (name, facet) in [(attr::REFUND, order.refund), (attr::DISPUTE, order.dispute)] {
+        if facet != Facet::None {
+            set(name, text(facet.word()));
+        }
+    }
+    Ok(item)
+}
+
+fn corrupt(key: &OrderKey, error: impl ToString) -> StoreError {
+    StoreError::Corrupt { item: key.to_string(), why: error.to_string() }
+}
+
+/// Reads an order from its item.
+pub(super) fn to_order(item: &Item) -> Result<Order, StoreError> {
+    let pk = item.get(attr::PK).and_then(|value| value.as_s().ok()).map_or("", String::as_str);
+    let key = key::parse_order(pk).ok_or_else(|| StoreError::Corrupt {
+        item: pk.to_owned(),
+        why: "its key is no order's".to_owned(),
+    })?;
+    let read = Reader { item, key: &key };
+    Ok(Order {
+        status: read.parsed(attr::STATUS)?,
+        reason: match read.optional(attr::REASON)? {
+            Some(code) => {
+                Some(Reason { code, detail: read.optional(attr::REASON_DETAIL)?.unwrap_or_default() })
+            }
+            None => None,
+        },
+        amount: Money::new(read.parsed(attr::AMOUNT)?, read.parsed(attr::CURRENCY)?),
+        declined_at: read.parsed(attr::DECLINED_AT)?,
+        received_at: read.parsed(attr::RECEIVED_AT)?,
+        expires_at: read.parsed(attr::EXPIRES_AT)?,
+        updated_at: read.parsed(attr::UPDATED_AT)?,
+        content: ContentHash::from_stored(read.parsed(attr::CONTENT)?),
+        request: read.request()?,
+        submission: Submission {
+            attempts: read.parsed(attr::ATTEMPTS)?,
+            idempotency_key: read.optional(attr::IDEMPOTENCY_KEY)?,
+            lease_until: read.optional(attr::LEASE_UNTIL)?,
+            first_attempt_at: read.optional(attr::FIRST_ATTEMPT_AT)?,
+        },
+        provider_order: read.optional(attr::PROVIDER_ORDER)?,
+        confirmation: read.optional(attr::CONFIRMATION)?,
+        due: read.due()?,
+        seen: read.seen()?,
+        refund: read.optional(attr::REFUND)?.unwrap_or_default(),
+        dispute: read.optional(attr::DISPUTE)?.unwrap_or_default(),
+        version: read.parsed(attr::VERSION)?,
+        key: key.clone(),
+    })
+}
+
+struct Reader<'a> {
+    item: &'a Item,
+    key: &'a OrderKey,
+}
+
+impl Reader<'_> {
+    /// A text or number attribute, parsed. What fails is named by its attribute, never by its value.
+    fn optional<T: FromStr>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        let Some(value) = self.item.get(name) else { return Ok(None) };
+        let raw = value.as_s().or_else(|_| value.as_n());
+        raw.ok()
+            .and_then(|raw| raw.parse().ok())
+            .map(Some)
+            .ok_or_else(|| corrupt(self.key, format!("{name} is malformed")))
+    }
+
+    fn parsed<T: FromStr>(&self, name: &str) -> Result<T, StoreError> {
+        self.optional(name)?.ok_or_else(|| corrupt(self.key, format!("{name} is missing")))
+    }
+
+    fn request(&self) -> Result<Option<Box<Decline>>, StoreError> {
+        let json: Option<String> = self.optional(attr::REQUEST)?;
+        json.map(|json| serde_json::from_str(&json))
+            .transpose()
+            .map_err(|_| corrupt(self.key, "its request is malformed"))
+    }
+
+    fn due(&self) -> Result<Option<Due>, StoreError> {
+        let Some(second) = self.optional::<i64>(attr::DUE_AT)? else { return Ok(None) };
+        let at = Timestamp::from_second(second).map_err(|error| corrupt(self.key, error))?;
+        Ok(Some(Due::new(at, self.parsed(attr::DUE_REASON)?)))
+    }
+
+    fn seen(&self) -> Result<BTreeSet<Tag>, StoreError> {
+        match self.item.get(attr::SEEN) {
+            None => Ok(BTreeSet::new()),
+            Some(AttributeValue::Ss(tags)) => Ok(tags.iter().cloned().map(Tag::from_stored).collect()),
+            Some(_) => Err(corrupt(self.key, "seen is malformed")),
+        }
+    }
+}
+
+/// What is parked, as an item that may be deleted after its time.
+pub(super) fn from_parked(parked: &Parked) -> Item {
+    let mut item = key_item(key::parked(parked));
+    let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
+    set(attr::SCHEMA, number(SCHEMA));
+    set("kind", text(parked.kind.word()));
+    set("arrived_at", time(parked.arrived_at));
+    set("copy", text(&parked.copy));
+    set(attr::TTL, number(parked.keep_until.as_second()));
+    if let Some(order_id) = &parked.order_id {
+        set("order_id", text(order_id.as_str()));
+    }
+    match &parked.why {
+        Why::Refusal(refusal) => {
+            set("rule", text(refusal.rule.code()));
+            set("sentence", text(&refusal.sentence));
+            set("path", text(&refusal.path));
+        }
+        Why::Sentence(sentence) => {
+            set("sentence", text(sentence));
+        }
+    }
+    item
+}
+
+/// A merchant's configuration as an item, for the tools that write it.
+///
+/// # Errors
+/// The configuration can't be written as JSON, which its type rules out.
+pub fn merchant_item(
+    id: &MerchantId,
+    merchant: &Merchant,
+) -> Result<HashMap<String, AttributeValue>, StoreError> {
+    let mut item = key_item(key::merchant(id));
+    let json = serde_json::to_string(merchant)
+        .map_err(|error| StoreError::Corrupt { item: id.to_string(), why: error.to_string() })?;
+    item.insert(attr::CONFIG.to_owned(), text(json));
+    Ok(item)
+}
+
+/// Reads a merchant's configuration from its item.
+pub(super) fn to_merchant(id: &MerchantId, item: &Item) -> Result<Merchant, StoreError> {
+    let corrupt = |why: String| StoreError::Corrupt { item: format!("merchant {id}"), why };
+    let json = item
+        .get(attr::CONFIG)
+        .and_then(|value| value.as_s().ok())
+        .ok_or_else(|| corrupt("config is missing".to_owned()))?;
+    serde_json::from_str(json).map_err(|error| corrupt(error.to_string()))
+}

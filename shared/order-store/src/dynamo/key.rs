@@ -1,0 +1,93 @@
+//! Keys of items: an order, a parked thing, a merchant's configuration.
+
+use models::ids::{MerchantId, OrderKey};
+use models::parked::Parked;
+use models::time::to_text;
+
+/// How many shards the index of due orders has: each takes a thousand changes a second.
+pub const DUE_SHARDS: u8 = 8;
+
+/// An item's key: partition and sort.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemKey {
+    /// The partition key.
+    pub pk: String,
+    /// The sort key.
+    pub sk: String,
+}
+
+/// The key of an order. A merchant id holds no `#`, so that the two parts can't run into one another.
+#[must_use]
+pub fn order(key: &OrderKey) -> ItemKey {
+    ItemKey { pk: format!("ORDER#{}#{}", key.merchant, key.order_id), sk: "ORDER".to_owned() }
+}
+
+/// Reads an order's key back from its partition key.
+#[must_use]
+pub fn parse_order(pk: &str) -> Option<OrderKey> {
+    let (merchant, order_id) = pk.strip_prefix("ORDER#")?.split_once('#')?;
+    Some(OrderKey { merchant: merchant.parse().ok()?, order_id: order_id.parse().ok()? })
+}
+
+/// The partition of what is parked for a merchant, or for nobody we know.
+#[must_use]
+pub fn parked_partition(merchant: Option<&MerchantId>) -> String {
+    format!("PARKED#{}", merchant.map_or("-", MerchantId::as_str))
+}
+
+/// The key of a parked thing: by time of arrival, the same on each delivery.
+#[must_use]
+pub fn parked(parked: &Parked) -> ItemKey {
+    ItemKey {
+        pk: parked_partition(parked.merchant.as_ref()),
+        sk: format!("{}#{}#{}", to_text(parked.arrived_at), parked.kind.word(), parked.id),
+    }
+}
+
+/// The key of a merchant's configuration.
+#[must_use]
+pub fn merchant(id: &MerchantId) -> ItemKey {
+    ItemKey { pk: format!("MERCHANT#{id}"), sk: "CONFIG".to_owned() }
+}
+
+/// The shard of the due index that an order belongs to, the same on every machine (FNV-1a of its partition key).
+#[must_use]
+pub fn due_shard(key: &OrderKey) -> u8 {
+    let hash = order(key).pk.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    u8::try_from(hash % u64::from(DUE_SHARDS)).unwrap_or(0)
+}
+
+/// The partition key of a shard in the due index.
+#[must_use]
+pub fn shard_name(shard: u8) -> String {
+    format!("DUE#{shard}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(merchant: &str, order_id: &str) -> OrderKey {
+        OrderKey { merchant: merchant.parse().unwrap(), order_id: order_id.parse().unwrap() }
+    }
+
+    #[test]
+    fn order_keys_read_back_whatever_the_order_id() {
+        for order_id in ["INV-1", "a#b", "#", "ORDER#x#y"] {
+            let key = key("acme", order_id);
+            assert_eq!(parse_order(&order(&key).pk), Some(key));
+        }
+        assert_eq!(parse_order("MERCHANT#acme"), None);
+    }
+
+    #[test]
+    fn every_shard_gets_its_part() {
+        let mut counts = [0_u32; DUE_SHARDS as usize];
+        for number in 0..8_000 {
+            counts[usize::from(due_shard(&key("acme", &format!("INV-{number}"))))] += 1;
+        }
+        assert!(counts.iter().all(|count| (800..1_200).contains(count)), "{counts:?}");
+    }
+}

@@ -1,0 +1,172 @@
+//! The calls themselves: one request each, a refused condition brings the old item along.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use jiff::Timestamp;
+use models::change::Change;
+use models::ids::{MerchantId, OrderKey};
+use models::merchant::Merchant;
+use models::order::Order;
+use models::parked::Parked;
+
+use super::compile::compile;
+use super::item::{Item, attr, from_order, from_parked, key_item, number, text, to_merchant, to_order};
+use super::key;
+use crate::table::{Changed, Inserted, StoreError, Table};
+
+/// The name of the index of due orders.
+pub(super) const DUE_INDEX: &str = "due";
+
+/// A table of orders in DynamoDB.
+#[derive(Debug, Clone)]
+pub struct DynamoTable {
+    client: Client,
+    name: String,
+}
+
+impl DynamoTable {
+    /// The table called `name`.
+    #[must_use]
+    pub fn new(client: Client, name: impl Into<String>) -> Self {
+        Self { client, name: name.into() }
+    }
+
+    async fn get(&self, key: key::ItemKey) -> Result<Option<Item>, StoreError> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(key)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        Ok(output.item)
+    }
+}
+
+fn unavailable<E: std::error::Error>(error: E) -> StoreError {
+    StoreError::Unavailable(DisplayErrorContext(error).to_string())
+}
+
+impl Table for DynamoTable {
+    async fn insert(&self, order: &Order) -> Result<Inserted, StoreError> {
+        let sent = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(from_order(order)?))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let error = match sent {
+            Ok(_) => return Ok(Inserted::New),
+            Err(error) => error,
+        };
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                let stored = failed.item().map(to_order).transpose()?;
+                let stored =
+                    stored.ok_or_else(|| StoreError::Unavailable("no old item came back".to_owned()))?;
+                Ok(Inserted::Exists(Box::new(stored)))
+            }
+            _ => Err(unavailable(error)),
+        }
+    }
+
+    async fn change(&self, key: &OrderKey, change: &Change) -> Result<Changed, StoreError> {
+        let update = compile(key, change);
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(key::order(key))))
+            .condition_expression(update.condition)
+            .update_expression(update.update)
+            .set_expression_attribute_names(Some(update.names))
+            .set_expression_attribute_values(Some(update.values))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match sent {
+            Ok(output) => {
+                let item = output.attributes().ok_or_else(|| no_item(key))?;
+                Ok(Changed::Made(Box::new(to_order(item)?)))
+            }
+            Err(error) => refused_by(error),
+        }
+    }
+
+    async fn read(&self, key: &OrderKey) -> Result<Option<Order>, StoreError> {
+        self.get(key::order(key)).await?.as_ref().map(to_order).transpose()
+    }
+
+    async fn park(&self, parked: &Parked) -> Result<(), StoreError> {
+        let sent = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(from_parked(parked)))
+            .condition_expression("attribute_not_exists(pk)")
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(unavailable(error)),
+            },
+        }
+    }
+
+    async fn due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<OrderKey>, StoreError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(DUE_INDEX)
+            .key_condition_expression("#shard = :shard AND #at <= :at")
+            .expression_attribute_names("#shard", attr::DUE_SHARD)
+            .expression_attribute_names("#at", attr::DUE_AT)
+            .expression_attribute_values(":shard", text(key::shard_name(shard)))
+            .expression_attribute_values(":at", number(as_of.as_second()))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(unavailable)?;
+        let keys = output.items().iter().map(|item| {
+            let pk = item.get(attr::PK).and_then(|value| value.as_s().ok()).map_or("", String::as_str);
+            key::parse_order(pk).ok_or_else(|| StoreError::Corrupt {
+                item: pk.to_owned(),
+                why: "an item that is no order is in the due index".to_owned(),
+            })
+        });
+        keys.collect()
+    }
+
+    async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, StoreError> {
+        self.get(key::merchant(id)).await?.map(|item| to_merchant(id, &item)).transpose()
+    }
+}
+
+fn no_item(key: &OrderKey) -> StoreError {
+    StoreError::Corrupt { item: key.to_string(), why: "the changed item did not come back".to_owned() }
+}
+
+fn refused_by<R>(error: SdkError<UpdateItemError, R>) -> Result<Changed, StoreError>
+where
+    R: std::fmt::Debug + 'static + Send + Sync,
+{
+    match error.as_service_error() {
+        Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+            let order = failed.item().map(to_order).transpose()?;
+            Ok(Changed::Refused(order.map(Box::new)))
+        }
+        _ => Err(unavailable(error)),
+    }
+}

@@ -1,0 +1,98 @@
+//! The table in memory: the reference against which the DynamoDB one is compared, for tests and simulation.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use models::change::Change;
+use models::ids::{MerchantId, OrderKey};
+use models::merchant::Merchant;
+use models::order::Order;
+use models::parked::Parked;
+
+use crate::dynamo::key::due_shard;
+use crate::table::{Changed, Inserted, StoreError, Table};
+
+/// A table in memory.
+#[derive(Debug, Default)]
+pub struct MemoryTable {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    orders: BTreeMap<OrderKey, Order>,
+    parked: BTreeMap<(Option<MerchantId>, String, String), Parked>,
+    merchants: BTreeMap<MerchantId, Merchant>,
+}
+
+impl MemoryTable {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic of another test thread can't have left a half-made change: each is made in one go.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Stores a merchant's configuration.
+    pub fn put_merchant(&self, id: MerchantId, merchant: Merchant) {
+        self.state().merchants.insert(id, merchant);
+    }
+
+    /// All orders.
+    #[must_use]
+    pub fn orders(&self) -> Vec<Order> {
+        self.state().orders.values().cloned().collect()
+    }
+
+    /// All that was parked.
+    #[must_use]
+    pub fn parked(&self) -> Vec<Parked> {
+        self.state().parked.values().cloned().collect()
+    }
+}
+
+impl Table for MemoryTable {
+    async fn insert(&self, order: &Order) -> Result<Inserted, StoreError> {
+        let mut state = self.state();
+        if let Some(stored) = state.orders.get(&order.key) {
+            return Ok(Inserted::Exists(Box::new(stored.clone())));
+        }
+        state.orders.insert(order.key.clone(), order.clone());
+        Ok(Inserted::New)
+    }
+
+    async fn change(&self, key: &OrderKey, change: &Change) -> Result<Changed, StoreError> {
+        let mut state = self.state();
+        let Some(order) = state.orders.get_mut(key) else { return Ok(Changed::Refused(None)) };
+        if !change.holds(order) {
+            return Ok(Changed::Refused(Some(Box::new(order.clone()))));
+        }
+        change.apply(order);
+        Ok(Changed::Made(Box::new(order.clone())))
+    }
+
+    async fn read(&self, key: &OrderKey) -> Result<Option<Order>, StoreError> {
+        Ok(self.state().orders.get(key).cloned())
+    }
+
+    async fn park(&self, parked: &Parked) -> Result<(), StoreError> {
+        let key = (parked.merchant.clone(), parked.kind.word().to_owned(), parked.id.clone());
+        self.state().parked.entry(key).or_insert_with(|| parked.clone());
+        Ok(())
+    }
+
+    async fn due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<OrderKey>, StoreError> {
+        let state = self.state();
+        let mut due: Vec<_> = state
+            .orders
+            .values()
+            .filter(|order| due_shard(&order.key) == shard)
+            .filter_map(|order| order.due.filter(|due| due.at <= as_of).map(|due| (due.at, &order.key)))
+            .collect();
+        due.sort();
+        Ok(due.into_iter().take(limit).map(|(_, key)| key.clone()).collect())
+    }
+
+    async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, StoreError> {
+        Ok(self.state().merchants.get(id).cloned())
+    }
+}

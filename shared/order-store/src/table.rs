@@ -1,0 +1,74 @@
+//! What a table of orders can do: the few primitives on which every capability stands.
+
+use std::future::Future;
+
+use jiff::Timestamp;
+use models::change::Change;
+use models::ids::{MerchantId, OrderKey};
+use models::merchant::Merchant;
+use models::order::Order;
+use models::parked::Parked;
+
+/// Why the store could not do as asked. Nothing was written, as far as it knows; the caller's message must be retried.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The store did not answer, was throttled or failed.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// An item can't be read by this version.
+    #[error("the item {item} can't be read: {why}")]
+    Corrupt {
+        /// The item's key.
+        item: String,
+        /// What is wrong with it; never a value that could be personal data.
+        why: String,
+    },
+}
+
+/// What became of an order that was to be stored anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inserted {
+    /// It was stored.
+    New,
+    /// One is stored under its key already: this one. Nothing was written.
+    Exists(Box<Order>),
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// It was made; the order as it is now.
+    Made(Box<Order>),
+    /// Something it needs does not hold; the order as it is, or `None` where there is none. Nothing was written.
+    Refused(Option<Box<Order>>),
+}
+
+/// A table of orders. Each call is one request.
+pub trait Table: Send + Sync {
+    /// Stores a new order unless one is there under its key.
+    fn insert(&self, order: &Order) -> impl Future<Output = Result<Inserted, StoreError>> + Send;
+
+    /// Makes a change if it holds.
+    fn change(
+        &self,
+        key: &OrderKey,
+        change: &Change,
+    ) -> impl Future<Output = Result<Changed, StoreError>> + Send;
+
+    /// Reads an order, as of all writes before.
+    fn read(&self, key: &OrderKey) -> impl Future<Output = Result<Option<Order>, StoreError>> + Send;
+
+    /// Keeps what can't be applied; the same thing twice is kept once.
+    fn park(&self, parked: &Parked) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The keys of at most `limit` orders of one shard that are due at `as_of`, the longest due first.
+    fn due(
+        &self,
+        shard: u8,
+        as_of: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<OrderKey>, StoreError>> + Send;
+
+    /// A merchant's configuration.
+    fn merchant(&self, id: &MerchantId) -> impl Future<Output = Result<Option<Merchant>, StoreError>> + Send;
+}

@@ -1,0 +1,124 @@
+//! What a change means must not depend on the table: random changes on random orders, on both tables side by side.
+
+use jiff::{SignedDuration, Timestamp};
+use models::change::{Change, Effect, Guard};
+use models::order::{Due, DueReason, Facet, Order, Reason, ReasonCode, Tag};
+use models::status::{Status, Transition};
+use order_store::memory::MemoryTable;
+use order_store::{Inserted, Table};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use crate::fixtures::{key, order, start};
+use crate::local_dynamo;
+
+fn any_time() -> impl Strategy<Value = Timestamp> {
+    (0_i64..6).prop_map(|minutes| start() + SignedDuration::from_mins(minutes))
+}
+
+fn any_tag() -> impl Strategy<Value = Tag> {
+    (0_u8..4).prop_map(|number| Tag::nonce(&number.to_string()))
+}
+
+fn any_due() -> impl Strategy<Value = Option<Due>> {
+    prop::option::of(
+        (any_time(), prop::sample::select(DueReason::ALL)).prop_map(|(at, reason)| Due::new(at, reason)),
+    )
+}
+
+fn any_facet() -> impl Strategy<Value = Facet> {
+    prop::sample::select(vec![Facet::None, Facet::Signalled, Facet::Confirmed])
+}
+
+fn any_guard() -> impl Strategy<Value = Guard> {
+    let provider = prop::sample::select(vec!["p-1", "p-2"]).prop_map(|id| id.parse().unwrap());
+    prop_oneof![
+        any_tag().prop_map(Guard::Unseen),
+        provider.prop_map(Guard::ProviderOrder),
+        Just(Guard::NoOpenSignal),
+        (0_u32..3).prop_map(Guard::Attempt),
+        any_time().prop_map(Guard::LeaseOver),
+        any_time().prop_map(Guard::FirstAttemptAfter),
+        (1_u64..6).prop_map(Guard::Version),
+    ]
+}
+
+/// Each kind of effect at most once, as a change promises.
+fn any_effects() -> impl Strategy<Value = Vec<Effect>> {
+    let reason =
+        prop::sample::select(ReasonCode::ALL).prop_map(|code| Effect::Reason(Reason::new(code, "word")));
+    let provider =
+        prop::sample::select(vec!["p-1", "p-2"]).prop_map(|id| Effect::ProviderOrder(id.parse().unwrap()));
+    let attempt = (0_u8..3, any_time())
+        .prop_map(|(byte, lease_until)| Effect::StartAttempt { key: key(byte), lease_until });
+    let lease = prop_oneof![attempt, Just(Effect::EndLease)];
+    (
+        prop::option::of(reason),
+        prop::option::of(any_due().prop_map(Effect::Due)),
+        prop::option::of(prop::collection::vec(any_tag(), 1..3).prop_map(|mut tags| {
+            tags.sort();
+            tags.dedup();
+            Effect::Remember(tags)
+        })),
+        prop::option::of(provider),
+        prop::option::of(Just(Effect::Confirmation("C-1".to_owned()))),
+        prop::option::of(lease),
+        prop::option::of(Just(Effect::DropRequest)),
+        prop::option::of(any_facet().prop_map(Effect::Refund)),
+        prop::option::of(any_facet().prop_map(Effect::Dispute)),
+    )
+        .prop_map(|(a, b, c, d, e, f, g, h, i)| [a, b, c, d, e, f, g, h, i].into_iter().flatten().collect())
+}
+
+fn any_change() -> impl Strategy<Value = Change> {
+    let transition = prop::sample::select(Transition::ALL);
+    (transition, any_time(), prop::collection::vec(any_guard(), 0..3), any_effects())
+        .prop_map(|(transition, at, guards, effects)| Change { transition, at, guards, effects })
+}
+
+/// An order in any state, also in states that no way leads to: the store must not care.
+fn any_order() -> impl Strategy<Value = Order> {
+    let submission = (0_u32..3, prop::option::of(any_time()), prop::option::of(any_time()));
+    let facets = (any_facet(), any_facet());
+    (
+        prop::sample::select(Status::ALL),
+        submission,
+        any_due(),
+        facets,
+        prop::collection::btree_set(any_tag(), 0..3),
+    )
+        .prop_map(|(status, (attempts, lease_until, first_attempt_at), due, (refund, dispute), seen)| {
+            let mut order = order("INV-1");
+            order.status = status;
+            order.submission.attempts = attempts;
+            order.submission.lease_until = lease_until;
+            order.submission.first_attempt_at = first_attempt_at;
+            (order.due, order.refund, order.dispute, order.seen) = (due, refund, dispute, seen);
+            order
+        })
+}
+
+#[test]
+fn both_tables_make_and_refuse_the_same_changes() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (_, dynamo) = runtime.block_on(local_dynamo::start());
+    let number = std::sync::atomic::AtomicU32::new(0);
+    let strategy = (any_order(), prop::collection::vec(any_change(), 1..8));
+    let mut runner = TestRunner::new(Config { cases: 300, failure_persistence: None, ..Config::default() });
+    let outcome = runner.run(&strategy, |(mut order, changes)| {
+        let case = number.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        order.key.order_id = format!("INV-{case}").parse().unwrap();
+        let memory = MemoryTable::default();
+        runtime.block_on(async {
+            prop_assert_eq!(memory.insert(&order).await.unwrap(), Inserted::New);
+            prop_assert_eq!(dynamo.insert(&order).await.unwrap(), Inserted::New);
+            for change in &changes {
+                let expected = memory.change(&order.key, change).await.unwrap();
+                prop_assert_eq!(dynamo.change(&order.key, change).await.unwrap(), expected, "{:?}", change);
+            }
+            prop_assert_eq!(dynamo.read(&order.key).await.unwrap(), memory.read(&order.key).await.unwrap());
+            Ok(())
+        })
+    });
+    outcome.unwrap();
+}

@@ -1,0 +1,212 @@
+//! The life of an order through the capabilities, step by step, on both tables.
+
+use jiff::SignedDuration;
+use models::event::EventKind;
+use models::ids::OrderKey;
+use models::intake::Repeat;
+use models::order::{DueReason, Facet, Reason, ReasonCode};
+use models::parked::{Parked, ParkedKind, Why};
+use models::status::Status;
+use models::submission::{Claim, ClaimRefused, Outcome, Verdict};
+use order_store::Table;
+use order_store::capability::{Applied, ApplyEvent, Claimed, Submit, TakeDecline, Taken};
+use order_store::dynamo::key::{DUE_SHARDS, due_shard};
+use order_store::memory::MemoryTable;
+
+use crate::fixtures::{content, decline, event, key, order, start, times};
+use crate::local_dynamo;
+
+/// Runs a test on both tables.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod memory { $(#[tokio::test] async fn $name() { super::$name(&super::MemoryTable::default()).await; })+ }
+        mod dynamo { $(#[tokio::test] async fn $name() { super::$name(&super::local_dynamo::start().await.1).await; })+ }
+    };
+}
+
+on_both!(
+    a_decline_is_taken_once,
+    a_claim_excludes_others_until_its_lease_is_over,
+    every_attempt_uses_the_first_key,
+    no_claim_after_the_replay_window,
+    a_webhook_before_the_answer_wins,
+    an_event_has_its_effect_once,
+    a_replayed_delivery_is_told_apart_from_a_duplicate,
+    any_order_of_ends_ends_approved,
+    a_money_signal_survives_the_end_of_the_order,
+    events_of_another_provider_order_are_refused,
+    due_orders_are_listed_by_shard_longest_due_first,
+    parking_twice_keeps_one,
+);
+
+async fn taken(table: &impl Table, order_id: &str) -> OrderKey {
+    let order = order(order_id);
+    assert_eq!(table.take(&order).await.unwrap(), Taken::New);
+    order.key
+}
+
+fn claim_at(minutes: i64, byte: u8) -> Claim {
+    Claim { key: key(byte), now: start() + SignedDuration::from_mins(minutes) }
+}
+
+async fn granted(table: &impl Table, order_key: &OrderKey, minutes: i64) -> models::order::Order {
+    match table.claim(order_key, &claim_at(minutes, 1), &times()).await.unwrap() {
+        Claimed::Granted(order) => *order,
+        Claimed::Refused(why) => panic!("{why:?}"),
+    }
+}
+
+fn answered(verdict: Verdict) -> Outcome {
+    let provider_order = "ac9674ed-cbfe-49aa-bc8b-eb1d2b74c429".parse().unwrap();
+    Outcome::Answered { verdict, provider_order, word: "WORD".to_owned() }
+}
+
+async fn a_decline_is_taken_once(table: &impl Table) {
+    let order_key = taken(table, "INV-1").await;
+    let same = order("INV-1");
+    assert_eq!(table.take(&same).await.unwrap(), Taken::Repeat(Repeat::SameToHandOn));
+    let mut other = decline("INV-1");
+    other.amount.minor = models::money::MinorUnits::new(2999);
+    let mut conflict = same.clone();
+    conflict.content = content(&other);
+    assert_eq!(table.take(&conflict).await.unwrap(), Taken::Repeat(Repeat::Conflict));
+    granted(table, &order_key, 0).await;
+    assert_eq!(table.take(&same).await.unwrap(), Taken::Repeat(Repeat::Same));
+    assert_eq!(table.known(&order_key, &content(&other)).await.unwrap(), Some(Repeat::Conflict));
+}
+
+async fn a_claim_excludes_others_until_its_lease_is_over(table: &impl Table) {
+    let order_key = taken(table, "INV-1").await;
+    granted(table, &order_key, 0).await;
+    let refused = table.claim(&order_key, &claim_at(1, 2), &times()).await.unwrap();
+    assert!(matches!(refused, Claimed::Refused(ClaimRefused::Held)), "{refused:?}");
+    assert_eq!(granted(table, &order_key, 2).await.submission.attempts, 2);
+}
+
+async fn every_attempt_uses_the_first_key(table: &impl Table) {
+    let order_key = taken(table, "INV-1").await;
+    let first = granted(table, &order_key, 0).await;
+    let Claimed::Granted(second) = table.claim(&order_key, &claim_at(2, 9), &times()).await.unwrap() else {
+        panic!("refused")
+    };
+    assert_eq!(second.submission.idempotency_key, first.submission.idempotency_key);
+    assert_eq!(second.submission.first_attempt_at, first.submission.first_attempt_at);
+}
+
+async fn no_claim_after_the_replay_window(table: &impl Table) {
+    let order_key = taken(table, "INV-1").await;
+    let order = granted(table, &order_key, 0).await;
+    let lost = Outcome::Lost(Reason::new(ReasonCode::SubmissionTimedOut, "no answer"));
+    table.record(&order, &lost, &times(), start()).await.unwrap();
+    let day = 24 * 60;
+    let refused = table.claim(&order_key, &claim_at(day, 1), &times()).await.unwrap();
+    assert!(matches!(refused, Claimed::Refused(ClaimRefused::ReplayWindowOver)), "{refused:?}");
+    granted(table, &order_key, day - 1).await;
+}
+
+async fn a_webhook_before_the_answer_wins(table: &impl Table) {
+    let order_key = taken(table, "INV-1").await;
+    let order = granted(table, &order_key, 0).await;
+    let completed = event("INV-1", EventKind::Completed, "order.completed", "n1");
+    assert_eq!(table.apply(&order_key, &completed, start()).await.unwrap(), Applied::Done);
+    assert_eq!(table.record(&order, &answered(Verdict::Working), &times(), start()).await.unwrap(), None);
+    let order = table.read(&order_key).await.unwrap().unwrap();
+    assert_eq!((order.status, order.due, order.request), (Status::Approved, None, None));
+    assert_eq!(order.confirmation.as_deref(), Some("22ACD1D9"));
+}
+
+async fn an_event_has_its_effect_once(table: &impl Table) {
+    let order_key = taken(table, "INV-1").await;
+    let expired = event("INV-1", EventKind::Expired, "order.expired", "n1");
+    let again = event("INV-1", EventKind::Expired, "order.expired", "n2");
+    assert_eq!(table.apply(&order_key, &expired, start()).await.unwrap(), Applied::Done);
+    assert_eq!(table.apply(&order_key, &again, start()).await.unwrap(), Applied::Duplicate);
+    assert_eq!(table.apply(&order_key, &again, start()).await.unwrap(), Applied::Replayed);
+    assert_eq!(table.read(&order_key).await.unwrap().unwrap().status, Status::Expired);
+}
+
+async fn a_replayed_delivery_is_told_apart_from_a_duplicate(table: &impl Table) {
+    let order_key = taken(table, "INV-1").await;
+    let progress = event("INV-1", EventKind::Progress, "challenge.presented", "n1");
+    assert_eq!(table.apply(&order_key, &progress, start()).await.unwrap(), Applied::Done);
+    assert_eq!(table.apply(&order_key, &progress, start()).await.unwrap(), Applied::Replayed);
+    let unknown = OrderKey { order_id: "INV-9".parse().unwrap(), ..order_key };
+    assert_eq!(table.apply(&unknown, &progress, start()).await.unwrap(), Applied::Orphan);
+}
+
+async fn any_order_of_ends_ends_approved(table: &impl Table) {
+    let ends = [
+        (EventKind::Completed, "order.completed"),
+        (EventKind::Expired, "order.expired"),
+        (EventKind::Cancelled, "order.cancelled"),
+    ];
+    for (number, order) in
+        [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]].iter().enumerate()
+    {
+        let id = format!("INV-{number}");
+        let order_key = taken(table, &id).await;
+        for index in order {
+            let (kind, name) = ends[*index];
+            let applied = table.apply(&order_key, &event(&id, kind, name, name), start()).await.unwrap();
+            assert_eq!(applied, Applied::Done);
+        }
+        let stored = table.read(&order_key).await.unwrap().unwrap();
+        assert_eq!((stored.status, stored.due, stored.seen.len()), (Status::Approved, None, 6), "{order:?}");
+    }
+}
+
+async fn a_money_signal_survives_the_end_of_the_order(table: &impl Table) {
+    let order_key = taken(table, "INV-1").await;
+    let refunded = event("INV-1", EventKind::Refunded, "order.refunded", "n1");
+    let completed = event("INV-1", EventKind::Completed, "order.completed", "n2");
+    table.apply(&order_key, &refunded, start()).await.unwrap();
+    table.apply(&order_key, &completed, start()).await.unwrap();
+    let order = table.read(&order_key).await.unwrap().unwrap();
+    assert_eq!((order.status, order.refund), (Status::Approved, Facet::Signalled));
+    assert_eq!(order.due.map(|due| due.reason), Some(DueReason::MoneySignal));
+}
+
+async fn events_of_another_provider_order_are_refused(table: &impl Table) {
+    let order_key = taken(table, "INV-1").await;
+    let first = event("INV-1", EventKind::Progress, "challenge.presented", "n1");
+    table.apply(&order_key, &first, start()).await.unwrap();
+    let mut other = event("INV-1", EventKind::Completed, "order.completed", "n2");
+    other.provider_order = "another".parse().unwrap();
+    assert_eq!(table.apply(&order_key, &other, start()).await.unwrap(), Applied::OtherProviderOrder);
+    assert_eq!(table.read(&order_key).await.unwrap().unwrap().status, Status::Received);
+}
+
+async fn due_orders_are_listed_by_shard_longest_due_first(table: &impl Table) {
+    let mut expected = vec![Vec::new(); usize::from(DUE_SHARDS)];
+    for number in 0..24 {
+        let mut order = order(&format!("INV-{number}"));
+        let later = SignedDuration::from_mins(24 - number);
+        order.due = order.due.map(|due| models::order::Due::new(start() + later, due.reason));
+        table.take(&order).await.unwrap();
+        expected[usize::from(due_shard(&order.key))].push((order.due.unwrap().at, order.key));
+    }
+    let as_of = start() + SignedDuration::from_mins(12);
+    for shard in 0..DUE_SHARDS {
+        let expected = &mut expected[usize::from(shard)];
+        expected.retain(|(at, _)| *at <= as_of);
+        expected.sort();
+        let keys: Vec<_> = expected.iter().map(|(_, key)| key.clone()).collect();
+        assert_eq!(table.due(shard, as_of, 100).await.unwrap(), keys);
+        assert_eq!(table.due(shard, as_of, 1).await.unwrap(), keys[..keys.len().min(1)]);
+    }
+}
+
+async fn parking_twice_keeps_one(table: &impl Table) {
+    let parked = Parked {
+        merchant: None,
+        order_id: None,
+        kind: ParkedKind::Unparseable,
+        arrived_at: start(),
+        id: "m-1".to_owned(),
+        why: Why::Sentence("It is not JSON.".to_owned()),
+        copy: "{".to_owned(),
+        keep_until: start() + SignedDuration::from_hours(24),
+    };
+    table.park(&parked).await.unwrap();
+    table.park(&parked).await.unwrap();
+}
