@@ -1,1 +1,22 @@
-//! FlexFactor's API: client, wire types, mappings, webhook signature.
+//! FlexFactor's API, and nothing else knows its words: wire types, mappings into our own terms, the client, and the
+//! signature of its webhooks.
+//!
+//! Every fact about FlexFactor that code here relies on is named with its source: a page of its documentation (`ff/…`,
+//! `fc/…` for the older pages), a recorded answer, or its official sample client. What is not known is a setting, listed
+//! in docs/flexfactor.md.
+
+mod account;
+mod client;
+mod error;
+pub mod mapping;
+mod outcome;
+mod request;
+mod token;
+pub mod webhook;
+pub mod wire;
+
+pub use account::{Account, Credentials};
+pub use client::{Client, ClientConfig, ClientError, Evaluate, EvaluateAnswer, OrderAnswer, ReadOrder};
+pub use error::words_of;
+pub use outcome::{Lost, Outcome, Refused};
+pub use request::{RequestError, evaluate_request};

@@ -1,0 +1,269 @@
+//! The client: every call has a time limit, carries a token, and ends in one of three ways.
+
+use std::future::Future;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use models::ids::ProviderOrderId;
+use models::merchant::Environment;
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+
+use crate::account::Account;
+use crate::error::words_of;
+use crate::mapping::{EvaluateStatus, OrderStatus};
+use crate::outcome::{Lost, Outcome, Refused};
+use crate::token::{Token, TokenCache};
+use crate::wire::evaluate::{EvaluateRequest, EvaluateResponse};
+use crate::wire::order::OrderResponse;
+use crate::wire::token::{TokenRequest, TokenResponse};
+
+/// Largest answer read, in bytes. Recorded answers have less than 2 KB.
+const ANSWER_BYTES_MAX: usize = 256 * 1024;
+
+/// An answer of `/evaluate`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvaluateAnswer {
+    /// FlexFactor's id of the order.
+    pub provider_order: ProviderOrderId,
+    /// The status.
+    pub status: EvaluateStatus,
+    /// The status as it came.
+    pub word: String,
+}
+
+/// An answer of `GET /orders/{id}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderAnswer {
+    /// The status.
+    pub status: OrderStatus,
+    /// The status as it came.
+    pub word: String,
+}
+
+/// Asking FlexFactor to rescue.
+pub trait Evaluate: Send + Sync {
+    /// Sends an order to `/evaluate`. The request carries its idempotency key.
+    fn evaluate(
+        &self,
+        account: &Account,
+        request: &EvaluateRequest<'_>,
+        now: Timestamp,
+    ) -> impl Future<Output = Outcome<EvaluateAnswer>> + Send;
+}
+
+/// Asking FlexFactor about an order.
+pub trait ReadOrder: Send + Sync {
+    /// Reads an order by FlexFactor's id of it.
+    fn read_order(
+        &self,
+        account: &Account,
+        id: &ProviderOrderId,
+        now: Timestamp,
+    ) -> impl Future<Output = Outcome<OrderAnswer>> + Send;
+}
+
+/// Where FlexFactor is and how long it may take.
+#[derive(Debug, Clone)]
+pub struct ClientConfig {
+    /// The sandbox's address up to and with the version, such as `https://api-sandbox.flexfactor.io/v1`.
+    pub sandbox_url: String,
+    /// The same of production.
+    pub production_url: String,
+    /// How long a call may take, from connecting to the last byte. FlexFactor documents no limit.
+    pub timeout: Duration,
+}
+
+/// Why no client can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// An address is not a URL that paths can be put behind.
+    #[error("{0} is not a base URL")]
+    Url(String),
+    /// The HTTP client could not be set up.
+    #[error("the HTTP client could not be set up: {0}")]
+    Http(#[from] reqwest::Error),
+}
+
+/// FlexFactor's API for all merchants.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    sandbox: Url,
+    production: Url,
+    tokens: TokenCache,
+}
+
+impl Client {
+    /// A client; it connects when it is first used.
+    ///
+    /// # Errors
+    /// An address is malformed, or TLS can't be set up.
+    pub fn new(config: &ClientConfig) -> Result<Self, ClientError> {
+        let base = |text: &str| {
+            let url = Url::parse(text).ok().filter(|url| !url.cannot_be_a_base());
+            url.ok_or_else(|| ClientError::Url(text.to_owned()))
+        };
+        let http = reqwest::Client::builder()
+            .timeout(config.timeout)
+            // A redirect would repeat a POST, with its credentials, somewhere else.
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        Ok(Self {
+            http,
+            sandbox: base(&config.sandbox_url)?,
+            production: base(&config.production_url)?,
+            tokens: TokenCache::default(),
+        })
+    }
+
+    /// The address of `path`, each of whose segments is escaped.
+    fn url(&self, environment: Environment, path: &[&str]) -> Url {
+        let mut url = match environment {
+            Environment::Sandbox => self.sandbox.clone(),
+            Environment::Production => self.production.clone(),
+        };
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+
+    async fn token(&self, account: &Account, now: Timestamp) -> Result<Token, Lost> {
+        let fetch = async || self.fetch_token(account).await;
+        self.tokens.get(&account.merchant, account.environment, now, fetch).await
+    }
+
+    async fn fetch_token(&self, account: &Account) -> Result<(SecretString, Timestamp), Lost> {
+        let request = TokenRequest {
+            app_key: account.credentials.app_key.expose_secret(),
+            app_secret: account.credentials.app_secret.expose_secret(),
+        };
+        let url = self.url(account.environment, &["oauth2", "token"]);
+        let response = self.http.post(url).json(&request).send().await.map_err(|error| lost_by(&error))?;
+        match read_answer::<TokenResponse>(response).await {
+            Outcome::Done(answer) => {
+                let expires = Timestamp::from_millisecond(answer.expires).map_err(|_| Lost::Malformed)?;
+                Ok((SecretString::from(answer.access_token), expires))
+            }
+            // A wrong key or secret is HTTP 400 (recorded).
+            Outcome::Refused(_) => Err(Lost::Unauthorized),
+            Outcome::Unknown(lost) => Err(lost),
+        }
+    }
+
+    /// Calls with a token; where FlexFactor no longer takes it (401), once more with a fresh one. A 401 comes before
+    /// any effect, so that the second call is the first that counts.
+    async fn call<T: DeserializeOwned>(
+        &self,
+        account: &Account,
+        now: Timestamp,
+        request: impl Fn() -> RequestBuilder,
+    ) -> Outcome<T> {
+        let mut is_retry = false;
+        loop {
+            let token = match self.token(account, now).await {
+                Ok(token) => token,
+                Err(lost) => return Outcome::Unknown(lost),
+            };
+            let response = match request().bearer_auth(token.bearer.expose_secret()).send().await {
+                Ok(response) => response,
+                Err(error) => return Outcome::Unknown(lost_by(&error)),
+            };
+            if response.status() != StatusCode::UNAUTHORIZED {
+                return read_answer(response).await;
+            }
+            self.tokens.drop_token(&account.merchant, account.environment, &token).await;
+            if is_retry {
+                return Outcome::Unknown(Lost::Unauthorized);
+            }
+            is_retry = true;
+        }
+    }
+}
+
+impl Evaluate for Client {
+    async fn evaluate(
+        &self,
+        account: &Account,
+        request: &EvaluateRequest<'_>,
+        now: Timestamp,
+    ) -> Outcome<EvaluateAnswer> {
+        let url = self.url(account.environment, &["evaluate"]);
+        let call = || self.http.post(url.clone()).json(request);
+        match self.call::<EvaluateResponse>(account, now, call).await {
+            Outcome::Done(answer) => {
+                evaluate_answer(answer).map_or(Outcome::Unknown(Lost::Malformed), Outcome::Done)
+            }
+            Outcome::Refused(refused) => Outcome::Refused(refused),
+            Outcome::Unknown(lost) => Outcome::Unknown(lost),
+        }
+    }
+}
+
+fn evaluate_answer(answer: EvaluateResponse) -> Option<EvaluateAnswer> {
+    let id = answer.order_session_key.or(answer.order_id)?;
+    let word = answer.status?;
+    Some(EvaluateAnswer { provider_order: id.parse().ok()?, status: EvaluateStatus::parse(&word), word })
+}
+
+impl ReadOrder for Client {
+    async fn read_order(
+        &self,
+        account: &Account,
+        id: &ProviderOrderId,
+        now: Timestamp,
+    ) -> Outcome<OrderAnswer> {
+        let url = self.url(account.environment, &["orders", id.as_str()]);
+        let call = || self.http.request(Method::GET, url.clone());
+        match self.call::<OrderResponse>(account, now, call).await {
+            Outcome::Done(answer) => {
+                order_answer(answer).map_or(Outcome::Unknown(Lost::Malformed), Outcome::Done)
+            }
+            Outcome::Refused(refused) => Outcome::Refused(refused),
+            Outcome::Unknown(lost) => Outcome::Unknown(lost),
+        }
+    }
+}
+
+fn order_answer(answer: OrderResponse) -> Option<OrderAnswer> {
+    match (answer.status_name, answer.status) {
+        (Some(word), _) => Some(OrderAnswer { status: OrderStatus::parse(&word), word }),
+        (None, Some(number)) => {
+            Some(OrderAnswer { status: OrderStatus::from_number(number), word: number.to_string() })
+        }
+        (None, None) => None,
+    }
+}
+
+fn lost_by(error: &reqwest::Error) -> Lost {
+    if error.is_timeout() { Lost::TimedOut } else { Lost::Disconnected }
+}
+
+/// Sorts an answer by its HTTP status: what is refused, what may have had an effect, what was done.
+async fn read_answer<T: DeserializeOwned>(response: Response) -> Outcome<T> {
+    let status = response.status();
+    let http = status.as_u16();
+    let body = match body_of(response).await {
+        Ok(body) => body,
+        Err(lost) => return Outcome::Unknown(lost),
+    };
+    match http {
+        200..=299 => serde_json::from_slice(&body).map_or(Outcome::Unknown(Lost::Malformed), Outcome::Done),
+        408 | 409 | 425 | 429 => Outcome::Unknown(Lost::Busy(http)),
+        400..=499 => Outcome::Refused(Refused { http, words: words_of(&body) }),
+        _ => Outcome::Unknown(Lost::ServerFailed(http)),
+    }
+}
+
+async fn body_of(mut response: Response) -> Result<Vec<u8>, Lost> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| lost_by(&error))? {
+        if body.len().saturating_add(chunk.len()) > ANSWER_BYTES_MAX {
+            return Err(Lost::Malformed);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}

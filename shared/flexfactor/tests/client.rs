@@ -1,0 +1,192 @@
+//! The client against a server that answers as told: what each answer becomes, and how tokens are used.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use flexfactor::mapping::{EvaluateStatus, OrderStatus};
+use flexfactor::{
+    Account, Client, ClientConfig, Credentials, Evaluate, EvaluateAnswer, Lost, Outcome, ReadOrder, Refused,
+};
+use jiff::Timestamp;
+use models::ids::IdempotencyKey;
+use models::merchant::{Environment, Merchant};
+
+/// What the server answers next, by call. `None` for an answer that never comes.
+#[derive(Default)]
+struct Script {
+    answers: Mutex<VecDeque<Option<(u16, String)>>>,
+    calls: Mutex<Vec<String>>,
+    tokens: Mutex<u32>,
+    token_answer: Mutex<Option<(u16, String)>>,
+}
+
+struct Server {
+    script: Arc<Script>,
+    client: Client,
+    now: Timestamp,
+}
+
+async fn answer(State(script): State<Arc<Script>>, uri: Uri, headers: HeaderMap) -> (StatusCode, String) {
+    if uri.path() == "/v1/oauth2/token" {
+        let number = {
+            let mut tokens = script.tokens.lock().unwrap();
+            *tokens += 1;
+            *tokens
+        };
+        let (status, body) = script.token_answer.lock().unwrap().clone().unwrap_or_else(|| {
+            let expires = Timestamp::now().as_millisecond() + 600_000;
+            (200, format!(r#"{{"accessToken":"t{number}","expires":{expires},"success":true}}"#))
+        });
+        return (StatusCode::from_u16(status).unwrap(), body);
+    }
+    let bearer = headers["authorization"].to_str().unwrap().to_owned();
+    script.calls.lock().unwrap().push(format!("{} {bearer}", uri.path()));
+    let next = script.answers.lock().unwrap().pop_front().expect("a call more than the test expects");
+    match next {
+        Some((status, body)) => (StatusCode::from_u16(status).unwrap(), body),
+        None => std::future::pending().await,
+    }
+}
+
+async fn server(answers: impl IntoIterator<Item = Option<(u16, &str)>>) -> Server {
+    let script = Arc::new(Script::default());
+    *script.answers.lock().unwrap() =
+        answers.into_iter().map(|answer| answer.map(|(status, body)| (status, body.to_owned()))).collect();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let router = Router::new().fallback(answer).with_state(script.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let config = ClientConfig {
+        sandbox_url: url,
+        production_url: "http://127.0.0.1:9/v1/".into(),
+        timeout: Duration::from_millis(300),
+    };
+    Server { script, client: Client::new(&config).unwrap(), now: Timestamp::now() }
+}
+
+fn account() -> Account {
+    Account {
+        merchant: "acme".parse().unwrap(),
+        environment: Environment::Sandbox,
+        credentials: Credentials { app_key: "key".to_owned().into(), app_secret: "secret".to_owned().into() },
+    }
+}
+
+impl Server {
+    async fn evaluate(&self) -> Outcome<EvaluateAnswer> {
+        let decline: models::decline::Decline =
+            serde_json::from_str(include_str!("../../../events/decline.json")).unwrap();
+        let merchant: Merchant = serde_json::from_str(
+            r#"{"enabled":true,"mode":"managed","environment":"sandbox","mid":"m","sites":{"plans":{}}}"#,
+        )
+        .unwrap();
+        let site = merchant.site(Some("plans")).unwrap();
+        let key = IdempotencyKey::from_random([1; 16]);
+        let request = flexfactor::evaluate_request(&decline, &merchant, &site, key, self.now).unwrap();
+        self.client.evaluate(&account(), &request, self.now).await
+    }
+
+    fn calls(&self) -> Vec<String> {
+        self.script.calls.lock().unwrap().clone()
+    }
+}
+
+const SUBMITTED: &str = r#"{"orderSessionKey":"ca7bb327-a750-412d-a9c3-050d72b3f0c5","senseKey":null,
+    "orderId":"ca7bb327-a750-412d-a9c3-050d72b3f0c5","success":true,"result":"Success","status":"SUBMITTED",
+    "statusCode":null,"errors":[],"customProperties":{},"somethingNew":1}"#;
+
+#[tokio::test]
+async fn a_recorded_answer_is_read() {
+    let server = server([Some((200, SUBMITTED))]).await;
+    let Outcome::Done(answer) = server.evaluate().await else { panic!() };
+    assert_eq!(answer.status, EvaluateStatus::Submitted);
+    assert_eq!(answer.provider_order.as_str(), "ca7bb327-a750-412d-a9c3-050d72b3f0c5");
+}
+
+#[tokio::test]
+async fn each_answer_becomes_what_it_is() {
+    let bare = r#"{"TraceId":["00-1-01"],"OrderId":["Merchant's orderId is required"]}"#;
+    let cases: [(Option<(u16, &str)>, Outcome<EvaluateAnswer>); 11] = [
+        (
+            Some((400, bare)),
+            Outcome::Refused(Refused { http: 400, words: "OrderId: Merchant's orderId is required".into() }),
+        ),
+        (
+            Some((403, "")),
+            Outcome::Refused(Refused { http: 403, words: "FlexFactor gave no reason.".into() }),
+        ),
+        (Some((409, "")), Outcome::Unknown(Lost::Busy(409))),
+        (Some((429, "")), Outcome::Unknown(Lost::Busy(429))),
+        (Some((500, "oops")), Outcome::Unknown(Lost::ServerFailed(500))),
+        (Some((503, "")), Outcome::Unknown(Lost::ServerFailed(503))),
+        (Some((302, "")), Outcome::Unknown(Lost::ServerFailed(302))),
+        (Some((200, "<html>")), Outcome::Unknown(Lost::Malformed)),
+        (Some((200, r#"{"status":"SUBMITTED"}"#)), Outcome::Unknown(Lost::Malformed)),
+        (Some((200, r#"{"orderId":"x"}"#)), Outcome::Unknown(Lost::Malformed)),
+        (None, Outcome::Unknown(Lost::TimedOut)),
+    ];
+    for (given, expected) in cases {
+        assert_eq!(server([given]).await.evaluate().await, expected, "{given:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_used_again_and_replaced_once_when_refused() {
+    let server = server([Some((200, SUBMITTED)), Some((401, "")), Some((200, SUBMITTED))]).await;
+    assert!(matches!(server.evaluate().await, Outcome::Done(_)));
+    assert!(matches!(server.evaluate().await, Outcome::Done(_)));
+    assert_eq!(
+        server.calls(),
+        ["/v1/evaluate Bearer t1", "/v1/evaluate Bearer t1", "/v1/evaluate Bearer t2"]
+    );
+}
+
+#[tokio::test]
+async fn a_token_refused_twice_is_not_tried_a_third_time() {
+    let server = server([Some((401, "")), Some((401, ""))]).await;
+    assert_eq!(server.evaluate().await, Outcome::Unknown(Lost::Unauthorized));
+    assert_eq!(*server.script.tokens.lock().unwrap(), 2);
+}
+
+#[tokio::test]
+async fn wrong_credentials_send_nothing_on() {
+    let server = server([]).await;
+    *server.script.token_answer.lock().unwrap() = Some((400, String::new()));
+    assert_eq!(server.evaluate().await, Outcome::Unknown(Lost::Unauthorized));
+    assert!(server.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_unknown() {
+    let server = server([]).await;
+    let account = Account { environment: Environment::Production, ..account() };
+    let id = "x".parse().unwrap();
+    let outcome = server.client.read_order(&account, &id, server.now).await;
+    assert_eq!(outcome, Outcome::Unknown(Lost::Disconnected));
+}
+
+#[tokio::test]
+async fn an_order_is_read_by_name_or_by_number_and_its_id_is_escaped() {
+    let named = r#"{"id":"x","status":5,"statusName":"CAPTUREREQUIRED","currencyCode":"USD"}"#;
+    let server = server([Some((200, named)), Some((200, r#"{"status":7}"#)), Some((200, "{}"))]).await;
+    let mut statuses = Vec::new();
+    for id in ["a/../b", "x", "x"] {
+        let outcome = server.client.read_order(&account(), &id.parse().unwrap(), server.now).await;
+        statuses.push(outcome.map(|answer| answer.status));
+    }
+    assert_eq!(
+        statuses,
+        [
+            Outcome::Done(OrderStatus::CaptureRequired),
+            Outcome::Done(OrderStatus::Completed),
+            Outcome::Unknown(Lost::Malformed)
+        ]
+    );
+    assert_eq!(server.calls()[0], "/v1/orders/a%2F..%2Fb Bearer t1");
+}
