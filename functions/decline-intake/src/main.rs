@@ -1,1 +1,32 @@
-fn main() {}
+//! Takes declined rebills from SQS, screens them and stores them as orders. Only wiring is here.
+
+mod handler;
+mod settings;
+
+use aws_lambda_events::event::sqs::SqsEvent;
+use lambda_kit::clock::System;
+use lambda_kit::merchants::Merchants;
+use lambda_kit::queue::EvaluationsQueue;
+use lambda_kit::{aws, batch, telemetry};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use order_store::dynamo::DynamoTable;
+
+use handler::Intake;
+use settings::IntakeSettings;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let telemetry = telemetry::init("decline-intake")?;
+    let settings = IntakeSettings::from_env()?;
+    let aws = aws::config().await;
+    let table = DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), &settings.orders_table);
+    let queue = EvaluationsQueue::new(aws_sdk_sqs::Client::new(&aws), &settings.evaluations_queue_url);
+    let merchants = Merchants::new(table.clone(), System);
+    let intake = &Intake { store: table, queue, merchants, clock: System, rules: settings.rules };
+    let take = move |event: LambdaEvent<SqsEvent>| async move {
+        let response = batch::run(event.payload, |record| intake.take(record)).await;
+        telemetry.flush();
+        Ok::<_, Error>(response)
+    };
+    run(service_fn(take)).await
+}

@@ -72,3 +72,34 @@ pub trait Table: Send + Sync {
     /// A merchant's configuration.
     fn merchant(&self, id: &MerchantId) -> impl Future<Output = Result<Option<Merchant>, StoreError>> + Send;
 }
+
+/// A borrowed table is a table.
+impl<T: Table> Table for &T {
+    fn insert(&self, order: &Order) -> impl Future<Output = Result<Inserted, StoreError>> + Send {
+        (**self).insert(order)
+    }
+    fn change(
+        &self,
+        key: &OrderKey,
+        change: &Change,
+    ) -> impl Future<Output = Result<Changed, StoreError>> + Send {
+        (**self).change(key, change)
+    }
+    fn read(&self, key: &OrderKey) -> impl Future<Output = Result<Option<Order>, StoreError>> + Send {
+        (**self).read(key)
+    }
+    fn park(&self, parked: &Parked) -> impl Future<Output = Result<(), StoreError>> + Send {
+        (**self).park(parked)
+    }
+    fn due(
+        &self,
+        shard: u8,
+        as_of: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<OrderKey>, StoreError>> + Send {
+        (**self).due(shard, as_of, limit)
+    }
+    fn merchant(&self, id: &MerchantId) -> impl Future<Output = Result<Option<Merchant>, StoreError>> + Send {
+        (**self).merchant(id)
+    }
+}

@@ -1,0 +1,122 @@
+//! Batches from SQS: records run side by side, and each fails alone, panics included.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
+
+/// A record of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The message's id: the same on each delivery.
+    pub id: String,
+    /// The message's body.
+    pub body: String,
+    /// What this delivery is acknowledged or postponed by.
+    pub receipt: String,
+    /// When the message was sent, in milliseconds since 1970: the same on each delivery.
+    pub sent_at_millis: Option<i64>,
+}
+
+impl From<SqsMessage> for Record {
+    fn from(message: SqsMessage) -> Self {
+        Self {
+            id: message.message_id.unwrap_or_default(),
+            body: message.body.unwrap_or_default(),
+            receipt: message.receipt_handle.unwrap_or_default(),
+            sent_at_millis: message.attributes.get("SentTimestamp").and_then(|millis| millis.parse().ok()),
+        }
+    }
+}
+
+/// Runs `handle` on every record at once and reports those that failed, for SQS to deliver again.
+///
+/// Whatever `handle` returns an error for must be retried: what can't succeed must be kept by `handle` itself.
+pub async fn run<E, F>(event: SqsEvent, handle: impl Fn(Record) -> F) -> SqsBatchResponse
+where
+    E: std::fmt::Display,
+    F: Future<Output = Result<(), E>>,
+{
+    let records = event.records.into_iter().map(|message| {
+        let record = Record::from(message);
+        let id = record.id.clone();
+        // The call itself is inside, so that a panic before the first await is caught as well.
+        let handled = AssertUnwindSafe(async { handle(record).await }).catch_unwind();
+        async move {
+            match handled.await {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => {
+                    tracing::warn!(message_id = id, %error, "the record will be delivered again");
+                    Some(id)
+                }
+                Err(_) => {
+                    tracing::error!(message_id = id, "the record panicked and will be delivered again");
+                    Some(id)
+                }
+            }
+        }
+    });
+    let mut response = SqsBatchResponse::default();
+    for failed in join_all(records).await.into_iter().flatten() {
+        response.add_failure(failed);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    fn event(bodies: &[&str]) -> SqsEvent {
+        let records: Vec<_> = bodies
+            .iter()
+            .map(|body| {
+                serde_json::json!({
+                    "messageId": format!("m-{body}"), "body": body, "receiptHandle": "r",
+                    "attributes": {"SentTimestamp": "1795255200000"}, "messageAttributes": {}
+                })
+            })
+            .collect();
+        serde_json::from_value(serde_json::json!({ "Records": records })).unwrap()
+    }
+
+    fn failed(response: &SqsBatchResponse) -> Vec<&str> {
+        response.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_record_fails_alone_and_so_does_a_panic() {
+        let handle = |record: Record| async move {
+            match record.body.as_str() {
+                "fails" => Err("no"),
+                "panics" => panic!("4111111111111111"),
+                _ => Ok(()),
+            }
+        };
+        let response = run(event(&["good", "fails", "panics", "better"]), handle).await;
+        assert_eq!(failed(&response), ["m-fails", "m-panics"]);
+    }
+
+    #[tokio::test]
+    async fn records_run_side_by_side() {
+        let (running, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let handle = |_: Record| async {
+            most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            running.fetch_sub(1, Ordering::SeqCst);
+            Ok::<_, &str>(())
+        };
+        run(event(&["1", "2", "3"]), handle).await;
+        assert_eq!(most.load(Ordering::SeqCst), 3);
+    }
+
+    #[test]
+    fn what_identifies_a_message_is_read() {
+        let message = event(&["x"]).records.remove(0);
+        let record = Record::from(message);
+        assert_eq!((record.id.as_str(), record.sent_at_millis), ("m-x", Some(1_795_255_200_000)));
+    }
+}

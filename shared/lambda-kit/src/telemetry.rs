@@ -1,0 +1,78 @@
+//! Logs as JSON lines and metrics in CloudWatch's embedded format, both on standard output.
+//!
+//! What is never logged: bodies of messages, webhooks and answers, personal data, secrets, tokens, and the text of
+//! panics (which may quote any of these).
+
+use metrics_cloudwatch_embedded::Collector;
+use tracing_subscriber::EnvFilter;
+
+/// The namespace of all metrics.
+pub const NAMESPACE: &str = "RebillRescue";
+
+/// Metrics by name. Each is a count with the one dimension `function`; docs and alarms use the same names.
+pub mod metric {
+    /// Something was parked.
+    pub const PARKED_EVENTS: &str = "ParkedEvents";
+    /// The provider used a word or a shape that is not known.
+    pub const UNKNOWN_PROVIDER_VALUES: &str = "UnknownProviderValues";
+    /// A webhook that is not the provider's.
+    pub const FORGED_WEBHOOKS: &str = "ForgedWebhooks";
+    /// An order was handed back to people.
+    pub const ESCALATED_ORDERS: &str = "EscalatedOrders";
+    /// A decline was refused.
+    pub const REJECTED_DECLINES: &str = "RejectedDeclines";
+    /// Another decline came under an id that is taken.
+    pub const DECLINE_CONFLICTS: &str = "DeclineConflicts";
+}
+
+/// Counts one.
+pub fn count(name: &'static str) {
+    metrics::counter!(name).increment(1);
+}
+
+/// Where metrics are collected until the end of an invocation.
+#[derive(Clone, Copy)]
+pub struct Telemetry {
+    collector: &'static Collector,
+}
+
+impl std::fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Telemetry")
+    }
+}
+
+/// Sets up logs and metrics, once a process.
+///
+/// # Errors
+/// It was called twice.
+pub fn init(function: &'static str) -> Result<Telemetry, lambda_runtime::Error> {
+    let level = std::env::var("LOG_LEVEL").unwrap_or_else(|_| "info".to_owned());
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        // CloudWatch stamps every line.
+        .without_time()
+        .with_env_filter(EnvFilter::try_new(&level)?)
+        .try_init()?;
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(location, "panicked");
+    }));
+    let collector = metrics_cloudwatch_embedded::Builder::new()
+        .cloudwatch_namespace(NAMESPACE)
+        .with_dimension("function", function)
+        .init()?;
+    Ok(Telemetry { collector })
+}
+
+impl Telemetry {
+    /// Writes the invocation's metrics. Metrics that can't be written are told in the log; the event's work stands.
+    pub fn flush(self) {
+        if let Err(error) = self.collector.flush(std::io::stdout()) {
+            tracing::error!(%error, "metrics could not be written");
+        }
+    }
+}
