@@ -1,1 +1,42 @@
-fn main() {}
+//! Submits stored orders to FlexFactor, each exactly once. Only wiring is here.
+
+mod handler;
+mod settings;
+
+use aws_lambda_events::event::sqs::SqsEvent;
+use flexfactor::Client;
+use lambda_kit::clock::System;
+use lambda_kit::merchants::Merchants;
+use lambda_kit::queue::EvaluationsQueue;
+use lambda_kit::secrets::{Secrets, SecretsManager};
+use lambda_kit::{aws, batch, telemetry};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use order_store::dynamo::DynamoTable;
+
+use handler::Submission;
+use settings::SubmissionSettings;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let telemetry = telemetry::init("evaluate-submission")?;
+    let settings = SubmissionSettings::from_env()?;
+    let aws = aws::config().await;
+    let table = DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), &settings.orders_table);
+    let source =
+        SecretsManager::new(aws_sdk_secretsmanager::Client::new(&aws), &settings.merchant_secret_prefix);
+    let submission = &Submission {
+        queue: EvaluationsQueue::new(aws_sdk_sqs::Client::new(&aws), &settings.evaluations_queue_url),
+        merchants: Merchants::new(table.clone(), System),
+        store: table,
+        secrets: Secrets::new(source, System),
+        provider: Client::new(&settings.provider)?,
+        surroundings: System,
+        rules: settings.rules,
+    };
+    let submit = move |event: LambdaEvent<SqsEvent>| async move {
+        let response = batch::run(event.payload, |record| submission.submit(record)).await;
+        telemetry.flush();
+        Ok::<_, Error>(response)
+    };
+    run(service_fn(submit)).await
+}

@@ -1,0 +1,207 @@
+//! One submission: claim, ask, record. No order is submitted twice, and a timeout is never taken for a failure.
+//!
+//! The claim is a conditional write that persists the idempotency key before the first call; every further attempt
+//! finds that key and uses it again. An outcome that is not known is recorded as such and tried again after the times
+//! in the settings, for as long as the provider remembers the key.
+
+use std::sync::Arc;
+
+use flexfactor::{Account, Evaluate, EvaluateAnswer, Lost, evaluate_request};
+use jiff::SignedDuration;
+use lambda_kit::batch::Record;
+use lambda_kit::clock::{Clock, Random};
+use lambda_kit::queue::{OrderMessage, Postpone};
+use lambda_kit::secrets::{FindSecret, MerchantSecret, SecretError};
+use lambda_kit::telemetry::{count, metric};
+use models::ids::{IdempotencyKey, OrderKey};
+use models::merchant::Merchant;
+use models::order::{Order, Reason, ReasonCode};
+use models::submission::{Claim, ClaimRefused, Outcome, Verdict, escalate};
+use models::text::Text;
+use order_store::StoreError;
+use order_store::capability::{Claimed, FindMerchant, Submit};
+
+use crate::settings::SubmissionRules;
+
+/// What the function does its work with.
+#[derive(Debug)]
+pub(crate) struct Submission<S, Q, M, K, P, R> {
+    pub(crate) store: S,
+    pub(crate) queue: Q,
+    pub(crate) merchants: M,
+    pub(crate) secrets: K,
+    pub(crate) provider: P,
+    pub(crate) surroundings: R,
+    pub(crate) rules: SubmissionRules,
+}
+
+/// Why a record must be delivered again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SubmitError {
+    #[error("the message is not an order's: {0}")]
+    Message(serde_json::Error),
+    #[error("the order is not stored")]
+    NoOrder,
+    #[error("the merchant is not configured")]
+    NoMerchant,
+    #[error("the order's decline is gone although it was never answered")]
+    NoRequest,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error("another submission of the order is under way")]
+    Held,
+    #[error("the outcome is not known: {0}")]
+    Unknown(String),
+}
+
+impl<S, Q, M, K, P, R> Submission<S, Q, M, K, P, R>
+where
+    S: Submit,
+    Q: Postpone,
+    M: FindMerchant,
+    K: FindSecret,
+    P: Evaluate,
+    R: Clock + Random,
+{
+    /// Submits the order that a message names. Returns once the outcome is recorded.
+    pub(crate) async fn submit(&self, record: Record) -> Result<(), SubmitError> {
+        let message: OrderMessage = serde_json::from_str(&record.body).map_err(SubmitError::Message)?;
+        let key = message.key();
+        // Everything that can be missing is fetched before the claim: a claim without a call helps nobody.
+        let merchant = self.merchants.find_merchant(&key.merchant).await?.ok_or(SubmitError::NoMerchant)?;
+        let secret = self.secrets.secret(&key.merchant).await?;
+        let now = self.surroundings.now();
+        let claim = Claim { key: IdempotencyKey::from_random(self.surroundings.bytes()), now };
+        match self.store.claim(&key, &claim, &self.rules.times).await? {
+            Claimed::Granted(order) => self.attempt(&record, &order, &merchant, &secret).await,
+            Claimed::Refused(why) => self.refused(&record, &key, why).await,
+        }
+    }
+
+    async fn attempt(
+        &self,
+        record: &Record,
+        order: &Order,
+        merchant: &Merchant,
+        secret: &Arc<MerchantSecret>,
+    ) -> Result<(), SubmitError> {
+        let outcome = self.ask(order, merchant, secret).await?;
+        let now = self.surroundings.now();
+        let recorded = self.store.record(order, &outcome, &self.rules.times, now).await?;
+        let status = recorded.as_ref().map(|order| order.status.word());
+        match outcome {
+            Outcome::Answered { verdict: Verdict::NotUnderstood, word, .. } => {
+                count(metric::UNKNOWN_PROVIDER_VALUES);
+                tracing::error!(order = %order.key, word, status, "the answer is not understood; the order will be read");
+                Ok(())
+            }
+            Outcome::Answered { word, .. } => {
+                tracing::info!(order = %order.key, word, status, "the order was submitted");
+                Ok(())
+            }
+            Outcome::Refused { words } => {
+                tracing::warn!(order = %order.key, words, status, "the order was refused");
+                Ok(())
+            }
+            // A webhook may have settled it meanwhile: then nothing is left to find out.
+            Outcome::Lost(_) if recorded.is_none() => Ok(()),
+            Outcome::Lost(reason) => {
+                self.postpone(record, self.wait_after(order.submission.attempts)).await;
+                Err(SubmitError::Unknown(reason.detail))
+            }
+        }
+    }
+
+    async fn ask(
+        &self,
+        order: &Order,
+        merchant: &Merchant,
+        secret: &MerchantSecret,
+    ) -> Result<Outcome, SubmitError> {
+        let decline = order.request.as_deref().ok_or(SubmitError::NoRequest)?;
+        let key = order.submission.idempotency_key.ok_or(SubmitError::NoRequest)?;
+        let Some(site) = merchant.site(decline.site.as_ref().map(Text::as_str)) else {
+            return Ok(not_ready("The merchant's site was removed from its configuration."));
+        };
+        let request = match evaluate_request(decline, merchant, &site, key, order.expires_at) {
+            Ok(request) => request,
+            Err(error) => return Ok(not_ready(&error.to_string())),
+        };
+        let account = Account {
+            merchant: order.key.merchant.clone(),
+            environment: merchant.environment,
+            credentials: secret.credentials.clone(),
+        };
+        let answer = self.provider.evaluate(&account, &request, self.surroundings.now()).await;
+        Ok(outcome_of(answer, merchant))
+    }
+
+    async fn refused(&self, record: &Record, key: &OrderKey, why: ClaimRefused) -> Result<(), SubmitError> {
+        match why {
+            ClaimRefused::NoOrder => Err(SubmitError::NoOrder),
+            ClaimRefused::Settled(status) => {
+                tracing::info!(order = %key, %status, "the order needs no submission any more");
+                Ok(())
+            }
+            ClaimRefused::Held => {
+                self.postpone(record, self.rules.times.lease).await;
+                Err(SubmitError::Held)
+            }
+            ClaimRefused::ReplayWindowOver => {
+                let detail = "The outcome stayed unknown for as long as the provider remembers the key: look for the order \
+                              in the provider's portal before any retry.";
+                let change =
+                    escalate(Reason::new(ReasonCode::OutcomeUnknown, detail), self.surroundings.now());
+                if self.store.escalate(key, &change).await? {
+                    count(metric::ESCALATED_ORDERS);
+                    tracing::error!(order = %key, "the order was handed back: its outcome can't be learnt safely");
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn wait_after(&self, attempts: u32) -> SignedDuration {
+        let index = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
+        let waits = &self.rules.retries;
+        waits.get(index).or(waits.last()).copied().unwrap_or(self.rules.times.lease)
+    }
+
+    /// The queue's own visibility serves where this fails; it is only longer.
+    async fn postpone(&self, record: &Record, wait: SignedDuration) {
+        if let Err(error) = self.queue.postpone(&record.receipt, wait).await {
+            tracing::warn!(message_id = record.id, %error, "the message keeps the queue's own visibility");
+        }
+    }
+}
+
+fn not_ready(detail: &str) -> Outcome {
+    Outcome::Lost(Reason::new(ReasonCode::MerchantNotReady, detail))
+}
+
+fn outcome_of(answer: flexfactor::Outcome<EvaluateAnswer>, merchant: &Merchant) -> Outcome {
+    match answer {
+        flexfactor::Outcome::Done(answer) => Outcome::Answered {
+            verdict: answer.status.verdict(merchant.mode),
+            provider_order: answer.provider_order,
+            word: answer.word,
+        },
+        flexfactor::Outcome::Refused(refused) => {
+            Outcome::Refused { words: format!("HTTP {}: {}", refused.http, refused.words) }
+        }
+        flexfactor::Outcome::Unknown(lost) => {
+            let code = match lost {
+                Lost::TimedOut | Lost::Disconnected => ReasonCode::SubmissionTimedOut,
+                Lost::ServerFailed(_) | Lost::Busy(_) | Lost::Malformed => ReasonCode::ProviderFailed,
+                Lost::Unauthorized => ReasonCode::MerchantNotReady,
+            };
+            Outcome::Lost(Reason::new(code, lost.to_string()))
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "handler_tests.rs"]
+mod tests;

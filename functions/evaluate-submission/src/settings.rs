@@ -1,0 +1,60 @@
+//! This function's settings.
+
+use std::time::Duration;
+
+use flexfactor::ClientConfig;
+use jiff::SignedDuration;
+use lambda_kit::settings::{Settings, SettingsError};
+use models::submission::Times;
+
+/// How long a claim holds: longer than the function may run (60 s, infra/template.yaml), so that a claim whose holder may
+/// still be at work is never taken over.
+const CLAIM_LEASE: SignedDuration = SignedDuration::from_secs(90);
+
+/// The times around a submission.
+#[derive(Debug, Clone)]
+pub(crate) struct SubmissionRules {
+    pub(crate) times: Times,
+    /// The waits before an unknown outcome is tried again; the last one repeats.
+    pub(crate) retries: Vec<SignedDuration>,
+}
+
+/// All settings.
+#[derive(Debug)]
+pub(crate) struct SubmissionSettings {
+    pub(crate) orders_table: String,
+    pub(crate) evaluations_queue_url: String,
+    pub(crate) merchant_secret_prefix: String,
+    pub(crate) provider: ClientConfig,
+    pub(crate) rules: SubmissionRules,
+}
+
+impl SubmissionSettings {
+    pub(crate) fn from_env() -> Result<Self, SettingsError> {
+        Self::read(Settings::from_env())
+    }
+
+    fn read(mut settings: Settings) -> Result<Self, SettingsError> {
+        let read = Self {
+            orders_table: settings.text("ORDERS_TABLE"),
+            evaluations_queue_url: settings.text("EVALUATIONS_QUEUE_URL"),
+            merchant_secret_prefix: settings.text("MERCHANT_SECRET_PREFIX"),
+            provider: ClientConfig {
+                sandbox_url: settings.text("FLEXFACTOR_SANDBOX_URL"),
+                production_url: settings.text("FLEXFACTOR_PRODUCTION_URL"),
+                timeout: Duration::from_millis(settings.parsed("PROVIDER_TIMEOUT_MILLIS", 0)),
+            },
+            rules: SubmissionRules {
+                times: Times {
+                    lease: CLAIM_LEASE,
+                    submission_overdue: settings.seconds("SUBMISSION_OVERDUE_SECONDS"),
+                    replay_window: settings.seconds("REPLAY_WINDOW_SECONDS"),
+                    expiry_grace: settings.seconds("EXPIRY_GRACE_SECONDS"),
+                },
+                retries: settings.seconds_list("SUBMISSION_RETRY_SECONDS"),
+            },
+        };
+        settings.finish()?;
+        Ok(read)
+    }
+}
