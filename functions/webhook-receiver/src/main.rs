@@ -1,1 +1,38 @@
-fn main() {}
+//! Verifies FlexFactor's webhooks and applies them. Only wiring is here.
+
+mod answer;
+mod handler;
+mod settings;
+
+use lambda_http::{Error, Request, run, service_fn};
+use lambda_kit::clock::System;
+use lambda_kit::merchants::Merchants;
+use lambda_kit::secrets::{Secrets, SecretsManager};
+use lambda_kit::{aws, telemetry};
+use order_store::dynamo::DynamoTable;
+
+use handler::Receiver;
+use settings::ReceiverSettings;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let telemetry = telemetry::init("webhook-receiver")?;
+    let settings = ReceiverSettings::from_env()?;
+    let aws = aws::config().await;
+    let table = DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), &settings.orders_table);
+    let source =
+        SecretsManager::new(aws_sdk_secretsmanager::Client::new(&aws), &settings.merchant_secret_prefix);
+    let receiver = &Receiver {
+        merchants: Merchants::new(table.clone(), System),
+        store: table,
+        secrets: Secrets::new(source, System),
+        clock: System,
+        rules: settings.rules,
+    };
+    let receive = move |request: Request| async move {
+        let answer = receiver.receive(&request).await;
+        telemetry.flush();
+        answer.into_response()
+    };
+    run(service_fn(receive)).await
+}

@@ -1,0 +1,253 @@
+//! One webhook: verify, then one conditional write that applies it and remembers it, then 200.
+//!
+//! A forged one is never accepted. A genuine one is never lost: what can't be applied is parked, and where that can't be
+//! done either, the answer is 503 and FlexFactor keeps it.
+
+use std::sync::Arc;
+
+use flexfactor::webhook::{Delivery, Forged, Notice, NoticeError, Policy, Verified, verify};
+use jiff::{SignedDuration, Timestamp};
+use lambda_http::{Request, RequestExt as _};
+use lambda_kit::clock::Clock;
+use lambda_kit::secrets::{FindSecret, MerchantSecret};
+use lambda_kit::telemetry::{count, metric};
+use models::card_guard::{redact, redact_unparsed};
+use models::event::OrderEvent;
+use models::ids::{MerchantId, OrderId, OrderKey};
+use models::merchant::Environment;
+use models::parked::{COPY_BYTES_MAX, Parked, ParkedKind, Why, cut};
+use order_store::capability::{Applied, ApplyEvent, FindMerchant, Park};
+use sha2::{Digest, Sha256};
+
+use crate::answer::Answer;
+use crate::settings::ReceiverRules;
+
+/// Longest body taken, in bytes. Recorded ones have about 250.
+pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// What the function does its work with.
+#[derive(Debug)]
+pub(crate) struct Receiver<S, M, K, C> {
+    pub(crate) store: S,
+    pub(crate) merchants: M,
+    pub(crate) secrets: K,
+    pub(crate) clock: C,
+    pub(crate) rules: ReceiverRules,
+}
+
+/// Whose webhook is being taken, and when.
+struct Call<'a> {
+    merchant: &'a MerchantId,
+    environment: Environment,
+    now: Timestamp,
+}
+
+impl<S, M, K, C> Receiver<S, M, K, C>
+where
+    S: ApplyEvent + Park,
+    M: FindMerchant,
+    K: FindSecret,
+    C: Clock,
+{
+    /// Takes one request. Any answer but [`Answer::Taken`] means that nothing was done.
+    pub(crate) async fn receive(&self, request: &Request) -> Answer {
+        let Some(merchant) = merchant_of(request) else { return Answer::UnknownMerchant };
+        let environment = match self.merchants.find_merchant(&merchant).await {
+            Ok(Some(found)) => found.environment,
+            Ok(None) => return Answer::UnknownMerchant,
+            Err(error) => return unavailable(&merchant, &error),
+        };
+        // The bytes as they came, whatever the content type says: API Gateway's base64 is undone by lambda_http.
+        let body: &[u8] = request.body();
+        if body.len() > BODY_BYTES_MAX {
+            return Answer::TooLarge;
+        }
+        let secret = match self.secrets.secret(&merchant).await {
+            Ok(secret) => secret,
+            Err(error) => return unavailable(&merchant, &error),
+        };
+        let call = Call { merchant: &merchant, environment, now: self.clock.now() };
+        let notice = self
+            .verified(&call, &delivery(request), &secret)
+            .await
+            .and_then(|verified| Notice::read(verified, call.environment).map(|notice| (verified, notice)));
+        match notice {
+            Ok((verified, notice)) => self.take(&call, verified, notice).await,
+            Err(forged) => {
+                count(metric::FORGED_WEBHOOKS);
+                tracing::warn!(merchant = %merchant, check = forged.code(), "a webhook was refused");
+                Answer::NotVerified(forged)
+            }
+        }
+    }
+
+    /// A signature that fails may be one by a new key that our copy of the secret does not have yet.
+    async fn verified<'a>(
+        &self,
+        call: &Call<'_>,
+        delivery: &Delivery<'a>,
+        secret: &Arc<MerchantSecret>,
+    ) -> Result<Verified<'a>, Forged> {
+        let policy = Policy { host: &self.rules.host, date_window: self.rules.date_window };
+        match verify(delivery, &secret.webhook_keys, &policy, call.now) {
+            Err(Forged::Signature) => match self.secrets.newer(call.merchant, secret).await {
+                Some(newer) => verify(delivery, &newer.webhook_keys, &policy, call.now),
+                None => Err(Forged::Signature),
+            },
+            other => other,
+        }
+    }
+
+    async fn take(&self, call: &Call<'_>, verified: Verified<'_>, notice: Notice) -> Answer {
+        match notice {
+            Notice::Order(event) => self.apply(call, verified, &event).await,
+            Notice::Account(name) => {
+                let why = format!("The event {name} is about the merchant's account and is only kept.");
+                self.park(call, verified, Unapplied { kind: ParkedKind::AccountEvent, order_id: None, why })
+                    .await
+            }
+            Notice::Unknown(error) => {
+                count(metric::UNKNOWN_PROVIDER_VALUES);
+                let order_id = match &error {
+                    NoticeError::Shape | NoticeError::Event(_) | NoticeError::OrderId => None,
+                };
+                let why = error.to_string();
+                self.park(call, verified, Unapplied { kind: ParkedKind::UnknownEvent, order_id, why }).await
+            }
+        }
+    }
+
+    async fn apply(&self, call: &Call<'_>, verified: Verified<'_>, event: &OrderEvent) -> Answer {
+        let key = OrderKey { merchant: call.merchant.clone(), order_id: event.order_id.clone() };
+        let applied = match self.store.apply(&key, event, call.now).await {
+            Ok(applied) => applied,
+            Err(error) => return unavailable(call.merchant, &error),
+        };
+        let order_id = Some(event.order_id.clone());
+        match applied {
+            Applied::Done => {
+                tracing::info!(order = %key, event = event.name, "an event was applied");
+                Answer::Taken
+            }
+            Applied::Duplicate => {
+                tracing::info!(order = %key, event = event.name, "an event came again");
+                Answer::Taken
+            }
+            Applied::Replayed => {
+                count(metric::FORGED_WEBHOOKS);
+                tracing::warn!(order = %key, event = event.name, "a delivery was replayed");
+                Answer::Replayed
+            }
+            Applied::Orphan => {
+                let why = "No order of ours has this id.".to_owned();
+                self.park(call, verified, Unapplied { kind: ParkedKind::OrphanEvent, order_id, why }).await
+            }
+            Applied::OtherProviderOrder => {
+                let why = "The order is known under another id of the provider's.".to_owned();
+                self.park(call, verified, Unapplied { kind: ParkedKind::MismatchedEvent, order_id, why })
+                    .await
+            }
+        }
+    }
+
+    async fn park(&self, call: &Call<'_>, verified: Verified<'_>, unapplied: Unapplied) -> Answer {
+        let Unapplied { kind, order_id, why } = unapplied;
+        if kind != ParkedKind::AccountEvent {
+            count(metric::PARKED_EVENTS);
+        }
+        let kept = kept_of(verified.body());
+        let parked = Parked {
+            merchant: Some(call.merchant.clone()),
+            order_id,
+            kind,
+            // The event's own time, so that a copy sent again is kept once.
+            arrived_at: kept.occurred_at.unwrap_or(call.now),
+            id: kept.id,
+            why: Why::Sentence(why),
+            copy: kept.copy,
+            keep_until: later(call.now, self.rules.parked_copy),
+        };
+        match Park::park(&self.store, &parked).await {
+            Ok(()) => {
+                tracing::warn!(merchant = %call.merchant, kind = kind.word(), id = parked.id, "an event was parked");
+                Answer::Taken
+            }
+            Err(error) => unavailable(call.merchant, &error),
+        }
+    }
+}
+
+/// An event that can't be applied, and why.
+struct Unapplied {
+    kind: ParkedKind,
+    order_id: Option<OrderId>,
+    why: String,
+}
+
+/// What is kept of a body that can't be applied.
+struct Kept {
+    id: String,
+    occurred_at: Option<Timestamp>,
+    copy: String,
+}
+
+fn kept_of(body: &[u8]) -> Kept {
+    match serde_json::from_slice::<serde_json::Value>(body) {
+        Ok(mut value) => {
+            let copy = cut(redact(&value).to_string());
+            let occurred_at = value.get("TimeStamp").and_then(|at| at.as_str()?.parse().ok());
+            // A copy sent again differs in this flag alone, and is the same event.
+            if let Some(fields) = value.as_object_mut() {
+                fields.remove("IsResent");
+            }
+            Kept { id: short_hash(value.to_string().as_bytes()), occurred_at, copy }
+        }
+        Err(_) => Kept {
+            id: short_hash(body),
+            occurred_at: None,
+            copy: redact_unparsed(&String::from_utf8_lossy(body), COPY_BYTES_MAX),
+        },
+    }
+}
+
+fn short_hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
+    now.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+fn unavailable(merchant: &MerchantId, error: &dyn std::error::Error) -> Answer {
+    tracing::error!(%merchant, %error, "a webhook could not be taken; it must be sent again");
+    Answer::Unavailable
+}
+
+/// The merchant in the path `/webhooks/{merchant}`.
+fn merchant_of(request: &Request) -> Option<MerchantId> {
+    let path = request.raw_http_path();
+    let path = if path.is_empty() { request.uri().path() } else { path };
+    path.strip_suffix('/').unwrap_or(path).rsplit_once("/webhooks/")?.1.parse().ok()
+}
+
+/// A header that comes twice is a header that two readers may read differently: it counts as missing.
+fn delivery(request: &Request) -> Delivery<'_> {
+    let header = |name: &str| {
+        let mut values = request.headers().get_all(name).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => value.to_str().ok(),
+            (Some(_), Some(_)) | (None, _) => None,
+        }
+    };
+    Delivery {
+        authorization: header("x-fc-authorization"),
+        content_sha512: header("x-fc-content-sha512"),
+        date: header("x-fc-date"),
+        nonce: header("x-fc-nonce"),
+        body: request.body(),
+    }
+}
+
+#[cfg(test)]
+#[path = "handler_tests.rs"]
+mod tests;
