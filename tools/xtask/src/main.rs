@@ -1,1 +1,98 @@
-fn main() {}
+//! The project's own tasks: `cargo xtask <task>`. What CI runs is `cargo xtask test`, nothing else.
+
+mod project;
+mod python;
+mod steps;
+mod test;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::project::Project;
+
+const HELP: &str = "\
+cargo xtask <task>
+
+  demo [--keep] [--orders N]  send orders through the deployed local stack and check what came of them;
+                              --keep leaves the stack running
+  down                        stop a stack that was left running
+  test [--fast]               all that CI runs; --fast leaves out what needs the stack
+  setup                       make the Python environment in .tools/python (the other tasks do so by themselves)
+  package [--x86-64]          build the functions for AWS into target/package (arm64 unless told otherwise)
+  help                        this text
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Result<ExitCode> {
+    match arguments {
+        ["demo", rest @ ..] => demo(&Project::find()?, rest),
+        ["down"] => down(&Project::find()?),
+        ["test"] => test::run(&Project::find()?, test::Extent::Everything),
+        ["test", "--fast"] => test::run(&Project::find()?, test::Extent::WithoutStack),
+        ["setup"] => python::set_up(&Project::find()?).map(|()| ExitCode::SUCCESS),
+        ["package"] => package(&Project::find()?, "--arm64"),
+        ["package", "--x86-64"] => package(&Project::find()?, "--x86-64"),
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => {
+            eprint!("unknown task: {}\n\n{HELP}", other.join(" "));
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// The same build as the tests use, so that neither makes the other build again.
+const BUILD_PROGRAMS: [&str; 3] = ["build", "--workspace", "--bins"];
+
+fn demo(project: &Project, arguments: &[&str]) -> Result<ExitCode> {
+    python::set_up(project)?;
+    steps::heading("build the functions and the demo");
+    if !project.cargo(&BUILD_PROGRAMS).status()?.success() {
+        return Ok(ExitCode::FAILURE);
+    }
+    let status = project.command(project.programs().join("demo")).args(arguments).status()?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn down(project: &Project) -> Result<ExitCode> {
+    match stack_process::down(project.root())? {
+        0 => println!("no stack was running"),
+        _ => println!("the stack is stopped"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn package(project: &Project, architecture: &str) -> Result<ExitCode> {
+    python::set_up(project)?;
+    // A directory of its own: cargo-lambda's default path does not tell architectures apart.
+    let status = project
+        .command(python::tool(project, "cargo-lambda"))
+        .args(["lambda", "build", "--release", architecture, "--lambda-dir", "target/package"])
+        .args([
+            "-p",
+            "decline-intake",
+            "-p",
+            "evaluate-submission",
+            "-p",
+            "webhook-receiver",
+            "-p",
+            "expiry-sweep",
+        ])
+        .env("PATH", python::path_with_tools(project)?)
+        .status()?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

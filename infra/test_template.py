@@ -1,0 +1,203 @@
+"""What a template linter cannot know about template.yaml: spelling it lets through, and promises of our own.
+
+Run by `cargo xtask test`. Checks the template as SAM expands it, so that what is inherited counts too.
+"""
+
+import os
+import pathlib
+import re
+import unittest
+
+os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+
+from samtranslator.translator.managed_policy_translator import ManagedPolicyLoader
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+HERE = pathlib.Path(__file__).parent
+COMMON = {"LOG_LEVEL", "STAGE", "ORDERS_TABLE", "EXPIRY_GRACE_SECONDS"}
+PROVIDER = {"MERCHANT_SECRET_PREFIX", "FLEXFACTOR_SANDBOX_URL", "FLEXFACTOR_PRODUCTION_URL", "PROVIDER_TIMEOUT_MILLIS"}
+LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+CONSUME = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+
+# Each function: the settings it reads, and all its role may do.
+SETTINGS = {
+    "DeclineIntake": COMMON
+    | {"EVALUATIONS_QUEUE_URL", "DECLINE_AGE_MAX_SECONDS", "WINDOW_DAYS_MIN", "WINDOW_DAYS_MAX"}
+    | {"WINDOW_DAYS_DEFAULT", "SUBMISSION_OVERDUE_SECONDS", "REJECTED_COPY_DAYS"},
+    "EvaluateSubmission": COMMON
+    | PROVIDER
+    | {"EVALUATIONS_QUEUE_URL", "SUBMISSION_RETRY_SECONDS", "SUBMISSION_OVERDUE_SECONDS", "REPLAY_WINDOW_SECONDS"},
+    "WebhookReceiver": COMMON
+    | {"MERCHANT_SECRET_PREFIX", "WEBHOOK_HOST", "WEBHOOK_DATE_WINDOW_SECONDS", "PARKED_COPY_DAYS"},
+    "ExpirySweep": COMMON
+    | PROVIDER
+    | {"EVALUATIONS_QUEUE_URL", "SWEEP_ORDERS_MAX", "SWEEP_AHEAD_SECONDS_MAX", "SUBMISSION_OVERDUE_SECONDS"}
+    | {"CANCELLED_PAST_EXPIRY"},
+}
+ACTIONS = {
+    "DeclineIntake": CONSUME | LOGS | {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:GetItem", "sqs:SendMessage"},
+    "EvaluateSubmission": CONSUME
+    | LOGS
+    | {"dynamodb:UpdateItem", "dynamodb:GetItem", "sqs:ChangeMessageVisibility", "secretsmanager:GetSecretValue"},
+    "WebhookReceiver": LOGS
+    | {"dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:GetItem", "secretsmanager:GetSecretValue"},
+    "ExpirySweep": LOGS
+    | {"dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:Query", "sqs:SendMessage", "secretsmanager:GetSecretValue"},
+}
+
+
+def load():
+    template = yaml_parse((HERE / "template.yaml").read_text())
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = {"Bucket": "any", "Key": "any"}
+    return template, transform(template, {}, ManagedPolicyLoader(None))
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def statements(role):
+    for policy in role["Properties"]["Policies"]:
+        yield from policy["PolicyDocument"]["Statement"]
+
+
+class Template(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.source, cls.template = load()
+        cls.resources = cls.template["Resources"]
+
+    def of_type(self, kind):
+        return {name: item for name, item in self.resources.items() if item["Type"] == kind}
+
+    def properties(self, name):
+        return self.resources[name]["Properties"]
+
+    def test_every_function_gets_exactly_its_settings(self):
+        for name, expected in SETTINGS.items():
+            variables = self.properties(f"{name}Function")["Environment"]["Variables"]
+            self.assertEqual(set(variables), expected, name)
+
+    def test_every_function_is_covered_by_these_tests(self):
+        functions = {name.removesuffix("Function") for name in self.of_type("AWS::Lambda::Function")}
+        self.assertEqual(functions, set(SETTINGS))
+
+    def test_every_role_may_do_exactly_what_its_function_does(self):
+        for name, expected in ACTIONS.items():
+            actions = [a for s in statements(self.resources[f"{name}Role"]) for a in listed(s["Action"])]
+            self.assertEqual(set(actions), expected, name)
+            self.assertEqual(self.properties(f"{name}Function")["Role"], {"Fn::GetAtt": [f"{name}Role", "Arn"]})
+
+    def test_no_role_has_a_wildcard(self):
+        for name, role in self.of_type("AWS::IAM::Role").items():
+            self.assertNotIn("ManagedPolicyArns", role["Properties"], name)
+            for statement in statements(role):
+                for text in map(str, listed(statement["Action"]) + listed(statement["Resource"])):
+                    # A secret's ARN ends in characters only AWS knows: there, and only there, a prefix is the least.
+                    if re.search(r":secret:rebill-rescue/\$\{Stage\}/merchants/\*'\}$", text):
+                        continue
+                    self.assertNotIn("*", text, name)
+
+    def test_every_queue_mapping_reports_single_failures(self):
+        mappings = self.of_type("AWS::Lambda::EventSourceMapping")
+        self.assertEqual(len(mappings), 2)
+        for name, mapping in mappings.items():
+            properties = mapping["Properties"]
+            self.assertEqual(properties["FunctionResponseTypes"], ["ReportBatchItemFailures"], name)
+            self.assertIn("MaximumConcurrency", properties["ScalingConfig"], name)
+
+    def test_a_message_stays_hidden_for_six_timeouts_of_its_function(self):
+        for name, mapping in self.of_type("AWS::Lambda::EventSourceMapping").items():
+            queue = mapping["Properties"]["EventSourceArn"]["Fn::GetAtt"][0]
+            function = mapping["Properties"]["FunctionName"]["Ref"]
+            hidden, timeout = self.properties(queue)["VisibilityTimeout"], self.properties(function)["Timeout"]
+            self.assertGreaterEqual(hidden, 6 * timeout, name)
+
+    def test_every_queue_is_encrypted_and_keeps_messages_for_14_days(self):
+        for name, queue in self.of_type("AWS::SQS::Queue").items():
+            self.assertIs(queue["Properties"]["SqsManagedSseEnabled"], True, name)
+            self.assertEqual(queue["Properties"]["MessageRetentionPeriod"], 14 * 24 * 3600, name)
+
+    def test_every_source_has_dead_letters_and_every_dead_letter_queue_a_source_and_an_alarm(self):
+        queues = self.of_type("AWS::SQS::Queue")
+        dead = {name for name in queues if name.endswith("Dlq")}
+        targets = {}
+        for name in set(queues) - dead:
+            redrive = queues[name]["Properties"]["RedrivePolicy"]
+            self.assertGreaterEqual(redrive["maxReceiveCount"], 5, name)
+            targets[name] = redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        for name, schedule in self.of_type("AWS::Scheduler::Schedule").items():
+            targets[name] = schedule["Properties"]["Target"]["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]
+        self.assertEqual(set(targets.values()), dead)
+        watched = {
+            dimension["Value"]["Fn::GetAtt"][0]
+            for alarm in self.of_type("AWS::CloudWatch::Alarm").values()
+            if alarm["Properties"]["MetricName"] == "ApproximateNumberOfMessagesVisible"
+            for dimension in alarm["Properties"]["Dimensions"]
+        }
+        self.assertEqual(watched, dead)
+
+    def test_a_function_outlasts_its_wait_for_flexfactor(self):
+        wait_millis = self.source["Parameters"]["ProviderTimeoutMillis"]["MaxValue"]
+        self.assertLess(wait_millis, self.properties("EvaluateSubmissionFunction")["Timeout"] * 1000)
+
+    def test_every_function_logs_to_a_group_with_a_limit(self):
+        groups = self.of_type("AWS::Logs::LogGroup")
+        for group in groups.values():
+            self.assertEqual(group["Properties"]["RetentionInDays"], {"Ref": "LogRetentionDays"})
+        for name, function in self.of_type("AWS::Lambda::Function").items():
+            self.assertIn(function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"], groups, name)
+
+    def test_functions_run_natively_on_the_chosen_architecture(self):
+        for name, function in self.of_type("AWS::Lambda::Function").items():
+            properties = function["Properties"]
+            self.assertEqual(properties["Runtime"], "provided.al2023", name)
+            self.assertEqual(properties["Handler"], "bootstrap", name)
+            self.assertEqual(properties["Architectures"], [{"Ref": "Architecture"}], name)
+            self.assertEqual(self.source["Resources"][name]["Metadata"], {"BuildMethod": "rust-cargolambda"}, name)
+
+    def test_the_table_is_kept_and_recoverable(self):
+        table = self.resources["OrdersTable"]
+        self.assertEqual((table["DeletionPolicy"], table["UpdateReplacePolicy"]), ("Retain", "Retain"))
+        self.assertIs(table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], True)
+        self.assertEqual(table["Properties"]["TimeToLiveSpecification"], {"AttributeName": "ttl", "Enabled": True})
+
+    def test_the_sweep_is_told_the_scheduled_time(self):
+        (schedule,) = self.of_type("AWS::Scheduler::Schedule").values()
+        expected = '{"scheduled_at":"<aws.scheduler.scheduled-time>"}'
+        self.assertEqual(schedule["Properties"]["Target"]["Input"], expected)
+
+    def test_rates_are_spelled_as_the_scheduler_wants_them(self):
+        pattern = self.source["Parameters"]["SweepSchedule"]["AllowedPattern"]
+        for rate in ("rate(1 minute)", "rate(5 minutes)", "cron(0/5 * * * ? *)"):
+            self.assertRegex(rate, pattern)
+        for rate in ("rate(1 minutes)", "rate(5 minute)", "rate(0 minutes)", "every minute"):
+            self.assertNotRegex(rate, pattern)
+
+    def test_every_parameter_is_described_and_used(self):
+        source = (HERE / "template.yaml").read_text()
+        for name, parameter in self.source["Parameters"].items():
+            self.assertIn("Description", parameter, name)
+            self.assertRegex(source, rf"(!Ref |\$\{{){name}\b", name)
+
+    def test_alarms_on_our_own_metrics_name_what_the_functions_write(self):
+        metrics = {"ParkedEvents", "UnknownProviderValues", "EscalatedOrders"}
+        functions = {"decline-intake", "evaluate-submission", "webhook-receiver", "expiry-sweep"}
+        alarms = [a["Properties"] for a in self.of_type("AWS::CloudWatch::Alarm").values()]
+        ours = [alarm for alarm in alarms if alarm["Namespace"] == "RebillRescue"]
+        self.assertEqual({alarm["MetricName"] for alarm in ours}, metrics)
+        for alarm in ours:
+            (dimension,) = alarm["Dimensions"]
+            self.assertEqual(dimension["Name"], "function")
+            self.assertIn(dimension["Value"], functions)
+
+    def test_no_alias_of_yaml_is_used(self):
+        # CloudFormation's own parser knows none.
+        self.assertNotRegex((HERE / "template.yaml").read_text(), r"(?m)(: |- )[&*][a-z]")
+
+
+if __name__ == "__main__":
+    unittest.main()

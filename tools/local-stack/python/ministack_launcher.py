@@ -1,0 +1,105 @@
+"""Starts MiniStack on loopback, with four corrections of version 1.5.33 (docs/local-stack.md says why each is needed).
+
+Environment: GATEWAY_PORT, FUNCTIONS_LOG (file that the functions' output is appended to), END_WITH_PARENT (1: see below).
+"""
+
+import os
+import signal
+import socketserver
+import threading
+import time
+
+os.environ["BIND_HOST"] = "127.0.0.1"
+# Functions inherit the server's environment; without this they would look for AWS itself.
+os.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
+# MiniStack keeps unpacked functions and its pid file below TMPDIR, so that two stacks never share any.
+os.makedirs(os.environ.setdefault("TMPDIR", "/tmp"), exist_ok=True)
+
+SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
+
+
+def answer_without_delay():
+    """The Lambda runtime API leaves Nagle's algorithm on, which stalls keep-alive clients for 40 ms a poll."""
+    socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+
+
+def log_function_output(path):
+    """Appends every line a function prints to `path`, as it is printed and under the function's name."""
+    from ministack.core.lambda_runtime import ProvidedWorker
+
+    log, lock, pump = open(path, "ab"), threading.Lock(), ProvidedWorker._pump_output
+
+    class Tee:
+        def __init__(self, stream, name):
+            self.stream, self.name, self.close = stream, name.encode(), stream.close
+
+        def readline(self):
+            line = self.stream.readline()
+            if line:
+                with lock:
+                    log.write(self.name + b" " + line.rstrip(b"\n") + b"\n")
+                    log.flush()
+            return line
+
+    def pump_output(self, stream, log_queue):
+        pump(self, Tee(stream, self.func_name), log_queue)
+
+    ProvidedWorker._pump_output = pump_output
+
+
+def substitute_scheduled_time():
+    """EventBridge Scheduler replaces its context attributes in a target's input; MiniStack hands them on as they are."""
+    from ministack.services import eventbridge
+
+    invoke = eventbridge._invoke_target
+
+    def invoke_target(target, event, *rest, **named):
+        if event.get("Source") == "aws.scheduler" and SCHEDULED_TIME in (target.get("Input") or ""):
+            due = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(event["Time"]))
+            target = {**target, "Input": target["Input"].replace(SCHEDULED_TIME, due)}
+        return invoke(target, event, *rest, **named)
+
+    eventbridge._invoke_target = invoke_target
+
+
+def read_concurrency_as_number():
+    """A mapping's MaximumConcurrency that comes from a template's Number parameter arrives as text; AWS converts it."""
+    from ministack.services import lambda_svc
+
+    limit = lambda_svc._sqs_esm_concurrency
+
+    def concurrency(esm, *rest, **named):
+        scaling = esm.get("ScalingConfig") or {}
+        if isinstance(scaling.get("MaximumConcurrency"), str):
+            esm["ScalingConfig"] = {**scaling, "MaximumConcurrency": int(scaling["MaximumConcurrency"])}
+        return limit(esm, *rest, **named)
+
+    lambda_svc._sqs_esm_concurrency = concurrency
+
+
+def end_with_parent():
+    """Ends the server and its functions when whoever started it is gone: standard input then reaches its end."""
+
+    def wait():
+        while os.read(0, 1024):
+            pass
+        os.killpg(os.getpid(), signal.SIGKILL)
+
+    if os.getpgrp() == os.getpid():
+        threading.Thread(target=wait, daemon=True).start()
+
+
+def main():
+    answer_without_delay()
+    log_function_output(os.environ["FUNCTIONS_LOG"])
+    substitute_scheduled_time()
+    read_concurrency_as_number()
+    if os.environ.get("END_WITH_PARENT") == "1":
+        end_with_parent()
+    from ministack.app import main as serve
+
+    serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""The launcher's corrections, each against the version of MiniStack that is installed."""
+
+import json
+import os
+import tempfile
+import unittest
+from unittest import mock
+
+os.environ.setdefault("GATEWAY_PORT", "4566")
+
+import ministack_launcher as launcher
+
+
+class Corrections(unittest.TestCase):
+    def test_a_schedule_is_told_its_time(self):
+        from ministack.services import eventbridge
+
+        launcher.substitute_scheduled_time()
+        target = {
+            "Arn": "arn:aws:lambda:us-east-1:000000000000:function:sweep",
+            "Input": json.dumps({"scheduled_at": launcher.SCHEDULED_TIME}),
+        }
+        event = {"Source": "aws.scheduler", "Time": 1795224410.3, "Detail": "{}"}
+        with mock.patch.object(eventbridge, "_dispatch_to_lambda") as dispatch:
+            eventbridge._invoke_target(target, event, {})
+        given = json.loads(dispatch.call_args.args[1])
+        self.assertEqual(given, {"scheduled_at": "2026-11-21T01:26:50Z"})
+
+    def test_a_concurrency_from_a_parameter_is_a_number(self):
+        from ministack.services import lambda_svc
+
+        launcher.read_concurrency_as_number()
+        limit = lambda_svc._sqs_esm_concurrency({"ScalingConfig": {"MaximumConcurrency": "7"}}, {}, {})
+        self.assertEqual(limit, 7)
+
+    def test_what_functions_print_is_logged_under_their_names(self):
+        import io
+        import queue
+
+        from ministack.core.lambda_runtime import ProvidedWorker
+
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "functions.log")
+            launcher.log_function_output(path)
+            worker = ProvidedWorker.__new__(ProvidedWorker)
+            worker.func_name = "sweep"
+            lines = queue.Queue()
+            worker._pump_output(io.BytesIO(b"one\ntwo\n"), lines)
+            with open(path) as log:
+                self.assertEqual(log.read(), "sweep one\nsweep two\n")
+        self.assertEqual([lines.get_nowait(), lines.get_nowait()], ["one", "two"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,79 @@
+//! `cargo xtask test`: the steps of CI, cheapest first, up to the first that fails.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::Result;
+
+use crate::project::Project;
+use crate::steps::{self, Counts};
+use crate::{BUILD_PROGRAMS, python};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Everything,
+    /// Without what needs MiniStack.
+    WithoutStack,
+}
+
+pub(crate) fn run(project: &Project, extent: Extent) -> Result<ExitCode> {
+    python::set_up(project)?;
+    let mut total = Counts::default();
+    for (title, command) in plan(project, extent) {
+        let (counts, success) = steps::run(title, command)?;
+        total.add(counts);
+        if !success {
+            eprintln!("\nstopped at: {title}");
+            report(total);
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    report(total);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn report(total: Counts) {
+    println!("\n{} passed, {} failed", total.passed, total.failed);
+}
+
+/// Few distinct builds, as they are what takes the time: one to check (clippy, docs), one to run. Every selection is
+/// the whole workspace, since another one would have cargo choose other features and build the AWS SDK again.
+fn plan(project: &Project, extent: Extent) -> Vec<(&'static str, Command)> {
+    let mut steps = vec![
+        ("format", project.cargo(&["fmt", "--all", "--check"])),
+        ("template: cfn-lint", lint_template(project)),
+        ("template: our own rules", python_tests(project, "infra", "test_template.py")),
+        ("local stack: corrections", python_tests(project, "tools/local-stack/python", "test_launcher.py")),
+        ("clippy", clippy(project)),
+        ("documentation", documentation(project)),
+        ("unit and property tests", project.cargo(&["test", "--workspace", "--no-fail-fast"])),
+    ];
+    if extent == Extent::Everything {
+        steps.push(("build the functions", project.cargo(&BUILD_PROGRAMS)));
+        // Tests that need MiniStack are marked `#[ignore]`, in whichever crate they are.
+        let on_the_stack = ["test", "--workspace", "--no-fail-fast", "--tests", "--", "--ignored"];
+        steps.push(("tests on the deployed local stack", project.cargo(&on_the_stack)));
+    }
+    steps
+}
+
+fn lint_template(project: &Project) -> Command {
+    let mut command = project.command(python::tool(project, "cfn-lint"));
+    command.arg("infra/template.yaml");
+    command
+}
+
+fn python_tests(project: &Project, directory: &str, file: &str) -> Command {
+    let mut command = project.command(python::tool(project, "python"));
+    command.args(["-B", "-m", "unittest", "discover", "--start-directory", directory, "--pattern", file]);
+    command
+}
+
+fn clippy(project: &Project) -> Command {
+    project.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+}
+
+fn documentation(project: &Project) -> Command {
+    let mut command = project.cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    command
+}
