@@ -9,7 +9,8 @@ use tracing_subscriber::EnvFilter;
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "RebillRescue";
 
-/// Metrics by name. Each is a count with the one dimension `function`; docs and alarms use the same names.
+/// Metrics by name. Each is a count with the one dimension `function`, the deployed function's name; the alarms in
+/// infra/template.yaml use the same names.
 pub mod metric {
     /// Something was parked.
     pub const PARKED_EVENTS: &str = "ParkedEvents";
@@ -61,9 +62,11 @@ pub fn init(function: &'static str) -> Result<Telemetry, lambda_runtime::Error> 
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(location, "panicked");
     }));
+    // The deployed name tells two stages in one account apart; `function` serves where there is none.
+    let deployed = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| function.to_owned());
     let collector = metrics_cloudwatch_embedded::Builder::new()
         .cloudwatch_namespace(NAMESPACE)
-        .with_dimension("function", function)
+        .with_dimension("function", deployed)
         .init()?;
     Ok(Telemetry { collector })
 }

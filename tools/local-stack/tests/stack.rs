@@ -64,7 +64,7 @@ async fn messages_webhooks_and_merchants_reach_their_functions_and_nothing_is_le
     send(&stack, &outputs.declines_queue_url, "forward").await;
     logged(&stack, evaluate, "forwarded").await;
 
-    // The template's roles are enforced: decline-intake may put, update and get, and no more.
+    // The template's roles are enforced: decline-intake may put and get, and no more.
     send(&stack, &outputs.declines_queue_url, "scan").await;
     logged(&stack, intake, "scan refused An error occurred (AccessDeniedException)").await;
 
