@@ -18,6 +18,7 @@ pub struct QueueError(String);
 
 /// The body of a message on the evaluations queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderMessage {
     /// The merchant.
     pub merchant: MerchantId,

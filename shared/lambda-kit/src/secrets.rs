@@ -44,11 +44,32 @@ pub enum SecretError {
     Malformed(&'static str),
 }
 
+/// A merchant's secret, as it is kept in Secrets Manager.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "MerchantSecret"))]
 struct Wire {
+    /// The API key of the merchant's account at FlexFactor, for the environment that is configured.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     app_key: SecretString,
+    /// The API secret that belongs to it.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     app_secret: SecretString,
+    /// The keys that webhooks are verified with, base64 of at least 32 bytes, as the portal shows them: the current one
+    /// and, during a rotation, the previous one. With none, every webhook is refused.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
     webhook_keys: Vec<SecretString>,
+}
+
+/// The schema of what [`MerchantSecret::parse`] reads.
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for MerchantSecret {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        Wire::schema_name()
+    }
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Wire::json_schema(generator)
+    }
 }
 
 impl MerchantSecret {

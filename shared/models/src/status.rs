@@ -44,12 +44,13 @@ statuses! {
     Escalated = "escalated",
     /// The provider refused the request as invalid: it has no such order.
     Rejected = "rejected",
-    /// The provider declined to rescue it.
-    Declined = "declined",
     /// The window ended without a rescue.
     Expired = "expired",
     /// Cancelled, by the merchant or by the provider.
     Cancelled = "cancelled",
+    /// The provider declined to rescue it. It closes such orders with the event for cancelled ones, so the answer, which
+    /// is the more exact of the two, ranks higher.
+    Declined = "declined",
     /// Rescued: the customer was charged.
     Approved = "approved",
 }
@@ -111,7 +112,7 @@ impl Status {
                 Instruction::HoldRetries
             }
             Self::Approved => Instruction::MarkPaid,
-            Self::Rejected | Self::Declined | Self::Expired => Instruction::ResumeRetries,
+            Self::Rejected | Self::Expired | Self::Declined => Instruction::ResumeRetries,
             // An escalated order may have been charged; a cancelled one was called off by somebody.
             Self::Escalated | Self::Cancelled => Instruction::DoNotRetry,
         }
@@ -176,11 +177,11 @@ impl Transition {
             Self::Escalate => &[Received, Submitting, Unknown, Pending, CaptureRequired],
             // A refused request leaves no order at the provider, so it says nothing once one is known.
             Self::Reject => &[Received, Submitting, Unknown, Escalated],
-            Self::Decline => &[Received, Submitting, Unknown, Pending, CaptureRequired, Escalated, Rejected],
-            Self::Expire => {
-                &[Received, Submitting, Unknown, Pending, CaptureRequired, Escalated, Rejected, Declined]
+            Self::Expire => &[Received, Submitting, Unknown, Pending, CaptureRequired, Escalated, Rejected],
+            Self::Cancel => {
+                &[Received, Submitting, Unknown, Pending, CaptureRequired, Escalated, Rejected, Expired]
             }
-            Self::Cancel => &[
+            Self::Decline => &[
                 Received,
                 Submitting,
                 Unknown,
@@ -188,8 +189,8 @@ impl Transition {
                 CaptureRequired,
                 Escalated,
                 Rejected,
-                Declined,
                 Expired,
+                Cancelled,
             ],
             // Money that moved beats whatever we believed before.
             Self::Approve => &[
@@ -200,9 +201,9 @@ impl Transition {
                 CaptureRequired,
                 Escalated,
                 Rejected,
-                Declined,
                 Expired,
                 Cancelled,
+                Declined,
             ],
             Self::Note => Status::ALL,
         }
@@ -257,7 +258,7 @@ mod tests {
     #[test]
     fn ends_told_by_the_provider_are_taken_from_every_lower_rank() {
         use Transition::{Approve, Cancel, Decline, Expire};
-        for transition in [Decline, Expire, Cancel, Approve] {
+        for transition in [Expire, Cancel, Decline, Approve] {
             let to = transition.to().unwrap();
             let lower: Vec<_> = Status::ALL.iter().copied().filter(|status| *status < to).collect();
             assert_eq!(transition.from(), lower, "{transition:?}");

@@ -1,5 +1,197 @@
-//! Stands in for the demo until it is written.
+//! Real orders on their way through the deployed local stack: declines in, 21 days in seconds, and the result held
+//! against FlexFactor's own ledger.
 
-fn main() {
-    println!("not yet");
+mod cast;
+mod mail;
+mod report;
+mod screen;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use models::status::Status;
+use rig::{Rig, RigOptions};
+
+use cast::{KINDS, ORDERS_DEFAULT, Role};
+use mail::Mail;
+use report::{Report, Times};
+use screen::Screen;
+
+const DAY_SECONDS: u64 = 86_400;
+/// The window and a day for the grace after it.
+const DAYS: u64 = 22;
+/// How long submissions may take.
+const SUBMITTED_MAX: Duration = Duration::from_secs(120);
+/// How many sweeps may be needed for what is still open at the end.
+const LAST_SWEEPS_MAX: usize = 5;
+
+/// Sends orders through the deployed local stack and checks what came of them.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask demo")]
+struct Arguments {
+    /// Leave the stack running; `cargo xtask down` stops it.
+    #[arg(long)]
+    keep: bool,
+    /// About how many orders; of each kind there is at least one.
+    #[arg(long, default_value_t = ORDERS_DEFAULT)]
+    orders: usize,
+    /// Decides what the simulated FlexFactor does where the scenario leaves it open.
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments).await {
+        Ok(failures) if failures.is_empty() => {
+            println!("\nevery order ended as it had to");
+            ExitCode::SUCCESS
+        }
+        Ok(failures) => {
+            eprintln!("\n{} expectations failed:", failures.len());
+            for failure in failures {
+                eprintln!("  {failure}");
+            }
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("\nthe demo could not be run: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs it all; the expectations that failed.
+async fn run(arguments: &Arguments) -> Result<Vec<String>> {
+    println!(
+        "deploying infra/template.yaml on MiniStack, with the sandbox as FlexFactor (seed {})",
+        arguments.seed
+    );
+    let begun = Instant::now();
+    let mut rig = Rig::up(RigOptions::new("demo").keep(arguments.keep).seed(arguments.seed)).await?;
+    let to_deploy = begun.elapsed();
+    let played = play(&mut rig, arguments, to_deploy).await;
+    if arguments.keep {
+        print_kept(&rig);
+    } else {
+        rig.down()?;
+    }
+    played
+}
+
+async fn play(rig: &mut Rig, arguments: &Arguments, to_deploy: Duration) -> Result<Vec<String>> {
+    let begun = Instant::now();
+    let roles = cast::roles(arguments.orders);
+    print_cast(&roles);
+    rig.control().put_scenario(&cast::scenario()).await?;
+    let mail = mail::write(&roles, rig.now())?;
+    let mut screen = Screen::new(mail.good.len());
+    submit(rig, &mail, &mut screen).await?;
+    pass_days(rig, &mut screen).await?;
+    let books = rig.books().await?;
+    screen.finish();
+    let times = Times { to_deploy, run: begun.elapsed() };
+    let report = Report::new(&roles, &mail, &books, &rig.ledger().await?, &times);
+    report.print();
+    write_report(&report)?;
+    Ok(report.failures)
+}
+
+/// Sends everything and waits until every order has been submitted and every bad message is kept.
+async fn submit(rig: &Rig, mail: &Mail, screen: &mut Screen) -> Result<()> {
+    rig.send(&mail.good).await?;
+    let is_waiting =
+        |status: Status| matches!(status, Status::Received | Status::Submitting | Status::Unknown);
+    rig.until(SUBMITTED_MAX, |books| {
+        screen.show("day 0", books);
+        let waiting = books.orders.iter().filter(|order| is_waiting(order.status)).count();
+        match mail.good.len() - books.orders.len().min(mail.good.len()) {
+            0 if waiting == 0 => Ok(()),
+            missing => Err(format!("{missing} declines are not stored, {waiting} orders not submitted")),
+        }
+    })
+    .await?;
+    // Only now, so that which of two declines under one id came first is not left to the queue.
+    rig.send(&mail.rest).await?;
+    let kept = mail.conflicts + mail.refused_by.len();
+    rig.until(SUBMITTED_MAX, |books| {
+        screen.show("day 0", books);
+        if books.parked.len() >= kept {
+            Ok(())
+        } else {
+            Err(format!("{} of {kept} are kept", books.parked.len()))
+        }
+    })
+    .await?;
+    Ok(())
+}
+
+/// FlexFactor's days pass, each with its webhooks and a sweep; what is open at the end is swept once more.
+async fn pass_days(rig: &mut Rig, screen: &mut Screen) -> Result<()> {
+    for day in 1..=DAYS {
+        rig.pass_seconds(DAY_SECONDS).await?;
+        rig.sweep().await?;
+        screen.show(&format!("day {day}"), &rig.books().await?);
+    }
+    for _ in 0..LAST_SWEEPS_MAX {
+        let books = rig.books().await?;
+        screen.show("after", &books);
+        if books.orders.iter().all(|order| order.due.is_none()) {
+            break;
+        }
+        rig.pass_seconds(3_600).await?;
+        rig.sweep().await?;
+    }
+    Ok(())
+}
+
+fn print_cast(roles: &[Role]) {
+    println!("\n{} orders of two merchants:", roles.len());
+    for kind in KINDS {
+        let count = roles.iter().filter(|role| std::ptr::eq(role.kind, kind)).count();
+        println!("  {count:>4}  {:<7} {:<15} {}", kind.merchant, kind.name, kind.story);
+    }
+    println!();
+}
+
+fn write_report(report: &Report) -> Result<()> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/demo/report.json");
+    let directory = path.parent().context("the report has no directory")?;
+    std::fs::create_dir_all(directory)?;
+    std::fs::write(&path, serde_json::to_string_pretty(report)? + "\n")?;
+    println!("  report: target/demo/report.json");
+    Ok(())
+}
+
+fn print_kept(rig: &Rig) {
+    let (stack, outputs) = (rig.stack(), rig.stack().outputs());
+    println!("\nthe stack is left running; stop it with: cargo xtask down\n");
+    println!("  AWS endpoint       {}", stack.endpoint());
+    println!("  declines queue     {}", outputs.declines_queue_url);
+    println!("  evaluations queue  {}", outputs.evaluations_queue_url);
+    println!("  orders table       {}", outputs.orders_table_name);
+    println!("  webhooks           {}", stack.webhook_url("acme"));
+    println!("  FlexFactor         {}", rig.provider_url());
+    println!("  function logs      {}", stack.functions_log().display());
+    println!("\nwhat to try next:");
+    println!(
+        "  export AWS_ENDPOINT_URL={} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test",
+        stack.endpoint()
+    );
+    println!(
+        "  sed \"s/2026-11-21T09:58:12Z/$(date -u +%FT%TZ)/\" events/decline.json > target/demo/decline.json"
+    );
+    println!(
+        "  aws sqs send-message --queue-url {} --message-body file://target/demo/decline.json",
+        outputs.declines_queue_url
+    );
+    println!(
+        "  aws dynamodb get-item --table-name {} --key '{{\"pk\":{{\"S\":\"ORDER#acme#INV-1001-r1\"}},\"sk\":{{\"S\":\"ORDER\"}}}}'",
+        outputs.orders_table_name
+    );
+    println!("  curl -s {}/ledger/summary", rig.provider_url().replace("/v1", "/_sandbox"));
 }

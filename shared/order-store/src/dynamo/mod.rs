@@ -1,9 +1,11 @@
 //! The table in DynamoDB.
 
 mod compile;
+mod export;
 mod item;
 pub mod key;
 mod table;
 
+pub use export::{Books, ParkedItem, export};
 pub use item::merchant_item;
 pub use table::DynamoTable;

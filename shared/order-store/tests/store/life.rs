@@ -33,6 +33,7 @@ on_both!(
     an_event_has_its_effect_once,
     a_replayed_delivery_is_told_apart_from_a_duplicate,
     any_order_of_ends_ends_approved,
+    a_decline_is_not_made_a_cancellation_by_the_event_that_closes_it,
     a_money_signal_survives_the_end_of_the_order,
     events_of_another_provider_order_are_refused,
     due_orders_are_listed_by_shard_longest_due_first,
@@ -152,6 +153,24 @@ async fn any_order_of_ends_ends_approved(table: &impl Table) {
         }
         let stored = table.read(&order_key).await.unwrap().unwrap();
         assert_eq!((stored.status, stored.due, stored.seen.len()), (Status::Approved, None, 6), "{order:?}");
+    }
+}
+
+/// FlexFactor closes an order that it declines with order.cancelled: whichever comes first, it was declined.
+async fn a_decline_is_not_made_a_cancellation_by_the_event_that_closes_it(table: &impl Table) {
+    for (id, is_event_first) in [("INV-1", true), ("INV-2", false)] {
+        let order_key = taken(table, id).await;
+        let order = granted(table, &order_key, 0).await;
+        let cancelled = event(id, EventKind::Cancelled, "order.cancelled", "n1");
+        if is_event_first {
+            table.apply(&order_key, &cancelled, start()).await.unwrap();
+        }
+        table.record(&order, &answered(Verdict::NotRescued), &times(), start()).await.unwrap();
+        if !is_event_first {
+            table.apply(&order_key, &cancelled, start()).await.unwrap();
+        }
+        let stored = table.read(&order_key).await.unwrap().unwrap();
+        assert_eq!((stored.status, stored.due, stored.seen.len()), (Status::Declined, None, 2), "{id}");
     }
 }
 

@@ -1,0 +1,70 @@
+//! Reading the whole table, for tools that compare the books. No function does this, and no function's role may.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::DisplayErrorContext;
+use models::order::Order;
+
+use super::item::{Item, attr, to_order};
+use crate::table::StoreError;
+
+/// Something parked, as tools show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParkedItem {
+    /// The merchant's id, or `-` for a merchant that is not ours.
+    pub merchant: String,
+    /// The order id, where the message names one.
+    pub order_id: Option<String>,
+    /// What kind of thing it is (`models::parked::ParkedKind`'s words).
+    pub kind: String,
+    /// The rule it broke, for declines.
+    pub rule: Option<String>,
+    /// Why it was parked.
+    pub sentence: String,
+    /// The redacted copy.
+    pub copy: String,
+}
+
+/// All orders and all that is parked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Books {
+    /// The orders.
+    pub orders: Vec<Order>,
+    /// What is parked.
+    pub parked: Vec<ParkedItem>,
+}
+
+/// Reads the whole table.
+///
+/// # Errors
+/// The table can't be read, or an item of it can't.
+pub async fn export(client: &Client, table: &str) -> Result<Books, StoreError> {
+    let mut books = Books::default();
+    let mut pages = client.scan().table_name(table).consistent_read(true).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| StoreError::Unavailable(DisplayErrorContext(error).to_string()))?;
+        for item in page.items() {
+            let pk = field(item, attr::PK).unwrap_or_default();
+            if pk.starts_with("ORDER#") {
+                books.orders.push(to_order(item)?);
+            } else if let Some(merchant) = pk.strip_prefix("PARKED#") {
+                books.parked.push(parked(merchant, item));
+            }
+        }
+    }
+    Ok(books)
+}
+
+fn field(item: &Item, name: &str) -> Option<String> {
+    item.get(name).and_then(|value| value.as_s().ok()).cloned()
+}
+
+fn parked(merchant: &str, item: &Item) -> ParkedItem {
+    ParkedItem {
+        merchant: merchant.to_owned(),
+        order_id: field(item, "order_id"),
+        kind: field(item, "kind").unwrap_or_default(),
+        rule: field(item, "rule"),
+        sentence: field(item, "sentence").unwrap_or_default(),
+        copy: field(item, "copy").unwrap_or_default(),
+    }
+}

@@ -1,0 +1,179 @@
+//! What came of it: the figures, from the sandbox's ledger and the table alone, and every expectation that failed.
+
+use std::collections::BTreeMap;
+
+use models::status::Status;
+use rig::Books;
+use rig::{Finding, FindingKind, Ledger, compare};
+use serde::Serialize;
+
+use crate::cast::{Role, kind_of};
+use crate::mail::Mail;
+
+/// target/demo/report.json.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    /// Messages put on the declines queue.
+    pub(crate) sent: usize,
+    /// Orders in the table.
+    pub(crate) accepted: usize,
+    /// Refused messages that are kept with their reason.
+    pub(crate) rejected: usize,
+    /// Messages that changed nothing: what was sent less what is in the table in any form.
+    pub(crate) duplicates_ignored: usize,
+    /// Other declines under a taken id, kept.
+    pub(crate) conflicts: usize,
+    /// Orders by how they ended, in the table.
+    pub(crate) approved: usize,
+    pub(crate) expired: usize,
+    pub(crate) declined: usize,
+    pub(crate) cancelled: usize,
+    /// Orders that have not come to their end. Must be 0.
+    pub(crate) pending: usize,
+    /// Forged webhooks sent, and those answered 2xx. The second must be 0.
+    pub(crate) forged_sent: u64,
+    pub(crate) forged_accepted: u64,
+    /// Orders at FlexFactor.
+    pub(crate) provider_orders: u64,
+    /// What FlexFactor charged, in minor units, by currency.
+    pub(crate) provider_charged_minor: BTreeMap<String, i64>,
+    /// Calls of /evaluate that FlexFactor received.
+    pub(crate) provider_evaluate_requests: u64,
+    /// Webhooks that FlexFactor delivered, and those that never left.
+    pub(crate) webhooks_delivered: u64,
+    pub(crate) webhooks_lost: u64,
+    /// Orders that took effect twice at FlexFactor. Must be 0.
+    pub(crate) submitted_twice: u64,
+    /// Declines, orders at FlexFactor or acknowledged events that are nowhere in the table. Must be 0.
+    pub(crate) lost: usize,
+    /// Orders on which table and ledger differ. Must be 0.
+    pub(crate) mismatches: usize,
+    /// From the first message to the last check.
+    pub(crate) seconds: u64,
+    /// From nothing to a deployed stack.
+    pub(crate) seconds_to_deploy: u64,
+    /// Expectations that failed.
+    pub(crate) failures: Vec<String>,
+}
+
+/// What a run took.
+pub(crate) struct Times {
+    pub(crate) to_deploy: std::time::Duration,
+    pub(crate) run: std::time::Duration,
+}
+
+impl Report {
+    pub(crate) fn new(roles: &[Role], mail: &Mail, books: &Books, ledger: &Ledger, times: &Times) -> Self {
+        let sent: Vec<_> =
+            roles.iter().map(|role| (role.kind.merchant.to_owned(), role.order_id.clone())).collect();
+        let findings = compare(&sent, books, ledger);
+        let found = |kind| findings.iter().filter(|finding| finding.kind == kind).count();
+        let ended = |status| books.orders.iter().filter(|order| order.status == status).count();
+        let parked =
+            |kinds: &[&str]| books.parked.iter().filter(|item| kinds.contains(&item.kind.as_str())).count();
+        let messages = mail.good.len() + mail.rest.len();
+        let (rejected, conflicts) = (parked(&["refused", "unparseable"]), parked(&["conflict"]));
+        let summary = &ledger.summary;
+        let mut report = Self {
+            sent: messages,
+            accepted: books.orders.len(),
+            rejected,
+            duplicates_ignored: messages.saturating_sub(books.orders.len() + rejected + conflicts),
+            conflicts,
+            approved: ended(Status::Approved),
+            expired: ended(Status::Expired),
+            declined: ended(Status::Declined),
+            cancelled: ended(Status::Cancelled),
+            pending: found(FindingKind::Pending),
+            forged_sent: summary.forged_sent,
+            forged_accepted: summary.forged_accepted,
+            provider_orders: summary.orders,
+            provider_charged_minor: summary.charged_minor.clone(),
+            provider_evaluate_requests: summary.evaluate_requests,
+            webhooks_delivered: summary.webhooks.delivered,
+            webhooks_lost: summary.webhooks.lost,
+            submitted_twice: summary.submitted_twice,
+            lost: found(FindingKind::Lost),
+            mismatches: found(FindingKind::Mismatch),
+            seconds: times.run.as_secs(),
+            seconds_to_deploy: times.to_deploy.as_secs(),
+            failures: Vec::new(),
+        };
+        report.failures = report.judge(&findings, mail, books);
+        report
+    }
+
+    /// Every expectation that failed, with its order.
+    fn judge(&self, findings: &[Finding], mail: &Mail, books: &Books) -> Vec<String> {
+        let mut failures: Vec<_> = findings.iter().map(Finding::to_string).collect();
+        for order in &books.orders {
+            let Some(kind) = kind_of(order.key.order_id.as_str()) else {
+                failures.push(format!("{}: nobody sent it", order.key));
+                continue;
+            };
+            if order.status != kind.ends {
+                let why = order.reason.as_ref().map_or("no reason", |reason| reason.detail.as_str());
+                failures.push(format!(
+                    "{}: it must end {} and is {} ({why})",
+                    order.key, kind.ends, order.status
+                ));
+            }
+        }
+        let mut expect = |what: &str, is: usize, must: usize| {
+            if is != must {
+                failures.push(format!("{what}: {is}, and must be {must}"));
+            }
+        };
+        expect("accepted", self.accepted, mail.good.len());
+        expect("rejected", self.rejected, mail.refused_by.len());
+        expect("conflicts", self.conflicts, mail.conflicts);
+        expect("duplicates_ignored", self.duplicates_ignored, mail.duplicates);
+        expect("submitted_twice", usize::try_from(self.submitted_twice).unwrap_or(usize::MAX), 0);
+        expect("forged_accepted", usize::try_from(self.forged_accepted).unwrap_or(usize::MAX), 0);
+        expect("forged webhooks sent (none is no test)", usize::from(self.forged_sent > 0), 1);
+        let mut rules: Vec<_> = books.parked.iter().filter_map(|item| item.rule.as_deref()).collect();
+        let mut wanted = mail.refused_by.clone();
+        rules.sort_unstable();
+        wanted.sort_unstable();
+        if rules != wanted {
+            failures.push(format!("refused by {rules:?}, and must be by {wanted:?}"));
+        }
+        failures
+    }
+
+    /// The summary for people.
+    pub(crate) fn print(&self) {
+        let charged: Vec<_> = self
+            .provider_charged_minor
+            .iter()
+            .map(|(code, minor)| match (u64::try_from(*minor), code.parse()) {
+                (Ok(minor), Ok(currency)) => models::money::Money::new(minor, currency).to_string(),
+                _ => format!("{minor} minor units of {code}"),
+            })
+            .collect();
+        println!();
+        println!(
+            "  declines sent       {:>6}   accepted {}, rejected {}, duplicates ignored {}, conflicts kept {}",
+            self.sent, self.accepted, self.rejected, self.duplicates_ignored, self.conflicts
+        );
+        println!(
+            "  orders              {:>6}   approved {}, expired {}, declined {}, cancelled {}, pending {}",
+            self.accepted, self.approved, self.expired, self.declined, self.cancelled, self.pending
+        );
+        println!(
+            "  at FlexFactor       {:>6}   from {} calls of /evaluate; charged {}",
+            self.provider_orders,
+            self.provider_evaluate_requests,
+            charged.join(", ")
+        );
+        println!(
+            "  webhooks delivered  {:>6}   lost on the way {}, forged {} (accepted {})",
+            self.webhooks_delivered, self.webhooks_lost, self.forged_sent, self.forged_accepted
+        );
+        println!(
+            "  submitted twice {}, lost {}, mismatches {}: by FlexFactor's ledger and the table",
+            self.submitted_twice, self.lost, self.mismatches
+        );
+        println!("  {} s to deploy, {} s for 21 days", self.seconds_to_deploy, self.seconds);
+    }
+}

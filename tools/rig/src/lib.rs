@@ -1,0 +1,17 @@
+//! The deployed stack with the sandbox as its FlexFactor and two merchants set up: what the demo and the end-to-end tests
+//! stand on. What came of a run is judged from the sandbox's ledger and the table, never from counts of our own.
+
+mod compare;
+mod control;
+mod declines;
+mod merchants;
+mod provider;
+mod up;
+
+pub use compare::{Finding, FindingKind, compare};
+pub use control::Control;
+pub use declines::{Decline, order_id};
+pub use merchants::{Account, MANAGED, UNMANAGED, WEBHOOK_HOST, account};
+pub use order_store::dynamo::{Books, ParkedItem};
+pub use sandbox::Ledger;
+pub use up::{Rig, RigOptions};

@@ -1,0 +1,89 @@
+//! The two merchants: one that FlexFactor manages, and one that gets its answers at once.
+
+use serde_json::{Value, json};
+
+/// The managed merchant's id.
+pub const MANAGED: &str = "acme";
+/// The unmanaged merchant's id.
+pub const UNMANAGED: &str = "globex";
+/// The host that webhooks are signed for.
+pub const WEBHOOK_HOST: &str = "webhooks.rebill-rescue.test";
+/// The window of both, in days.
+const WINDOW_DAYS: u64 = 21;
+
+/// A merchant, as both sides know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Account {
+    /// Our id of it.
+    pub id: &'static str,
+    /// How FlexFactor handles it.
+    pub mode: &'static str,
+    /// Its account at FlexFactor.
+    pub mid: &'static str,
+    /// Its API key.
+    app_key: &'static str,
+    /// Its API secret.
+    app_secret: &'static str,
+    /// The key of its webhooks: base64 of 64 bytes.
+    pub webhook_key: &'static str,
+}
+
+const ACCOUNTS: [Account; 2] = [
+    Account {
+        id: MANAGED,
+        mode: "managed",
+        mid: "3f8a1c42-9b07-4e5d-bc6a-1d2e3f4a5b6c",
+        app_key: "acme-app-key",
+        app_secret: "acme-app-secret",
+        webhook_key: "YWNtZS13ZWJob29rLWtleS1vZi02NC1ieXRlcy0tZm9yLWxvY2FsLXRlc3RzLW9ubHktLS0tLS0tLS0tLS0tLS0tLQ==",
+    },
+    Account {
+        id: UNMANAGED,
+        mode: "unmanaged",
+        mid: "7c1d9e58-2a64-4f3b-8e0d-5b6a7c8d9e0f",
+        app_key: "globex-app-key",
+        app_secret: "globex-app-secret",
+        webhook_key: "Z2xvYmV4LXdlYmhvb2sta2V5LW9mLTY0LWJ5dGVzLWZvci1sb2NhbC10ZXN0cy1vbmx5LS0tLS0tLS0tLS0tLS0tLQ==",
+    },
+];
+
+/// Both merchants.
+pub(crate) const fn accounts() -> [Account; 2] {
+    ACCOUNTS
+}
+
+/// The merchant with this id.
+///
+/// # Errors
+/// There is none.
+pub fn account(id: &str) -> anyhow::Result<Account> {
+    let found = ACCOUNTS.into_iter().find(|account| account.id == id);
+    found.ok_or_else(|| anyhow::anyhow!("no merchant {id} is set up"))
+}
+
+impl Account {
+    /// The configuration in our table.
+    #[must_use]
+    pub fn config(&self) -> Value {
+        json!({
+            "enabled": true, "mode": self.mode, "environment": "sandbox", "mid": self.mid,
+            "sites": { "plans": { "site_id": "a1b2c3d4-e5f6-4789-9abc-def012345678" } }, "window_days": WINDOW_DAYS
+        })
+    }
+
+    /// The secret, with these webhook keys.
+    #[must_use]
+    pub fn secret(&self, webhook_keys: &[&str]) -> Value {
+        json!({ "app_key": self.app_key, "app_secret": self.app_secret, "webhook_keys": webhook_keys })
+    }
+
+    /// The account at the sandbox, whose webhooks go to `url` and are signed with `key`.
+    #[must_use]
+    pub fn at_sandbox(&self, url: &str, key: &str) -> Value {
+        json!({
+            "mid": self.mid, "app_key": self.app_key, "app_secret": self.app_secret, "mode": self.mode,
+            "retry_period_seconds": WINDOW_DAYS * 86_400, "is_test_mode": true,
+            "webhook": { "url": url, "signed_host": WEBHOOK_HOST, "keys": [key] }
+        })
+    }
+}

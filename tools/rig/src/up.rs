@@ -1,0 +1,240 @@
+//! Bringing it all up.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use jiff::{SignedDuration, Timestamp};
+use local_stack::{MerchantSetup, Options, Stack};
+use order_store::dynamo::{Books, export};
+use sandbox::Ledger;
+use serde_json::{Value, json};
+
+use crate::control::Control;
+use crate::merchants::{WEBHOOK_HOST, accounts};
+use crate::provider::Provider;
+
+/// Messages in one call to SQS: its limit.
+const SEND_BATCH: usize = 10;
+/// Calls to SQS at once.
+const SENDS_AT_ONCE: usize = 4;
+/// How long webhooks may be on their way.
+const IDLE_MAX: Duration = Duration::from_secs(60);
+const DAY_SECONDS: u64 = 86_400;
+
+/// How a rig is brought up.
+#[derive(Debug, Clone)]
+pub struct RigOptions {
+    name: String,
+    seed: u64,
+    keep: bool,
+    parameters: Vec<(String, String)>,
+}
+
+impl RigOptions {
+    /// A rig whose files are under target/local/`name`.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), seed: 7, keep: false, parameters: Vec::new() }
+    }
+
+    /// The seed of the sandbox's decisions.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Whether it is left running.
+    #[must_use]
+    pub fn keep(mut self, keep: bool) -> Self {
+        self.keep = keep;
+        self
+    }
+
+    /// Sets a parameter of the template.
+    #[must_use]
+    pub fn parameter(mut self, name: &str, value: impl ToString) -> Self {
+        self.parameters.push((name.to_owned(), value.to_string()));
+        self
+    }
+}
+
+/// A deployed stack, its FlexFactor, and two merchants.
+pub struct Rig {
+    stack: Stack,
+    control: Control,
+    provider: Provider,
+    /// How far FlexFactor's clock is ahead of ours.
+    ahead: SignedDuration,
+}
+
+impl Rig {
+    /// Brings it up: sandbox, MiniStack, the template, the merchants.
+    ///
+    /// # Errors
+    /// Anything of it failed; what was started is stopped.
+    pub async fn up(options: RigOptions) -> Result<Self> {
+        let provider = Provider::start(options.seed, options.keep).await?;
+        let base_url = provider.base_url();
+        let mut stack_options = Options::new(&options.name)
+            .keep(options.keep)
+            .parameter("FlexFactorSandboxUrl", base_url)
+            .parameter("FlexFactorProductionUrl", base_url)
+            .parameter("WebhookHost", WEBHOOK_HOST)
+            // Real time passes in seconds here, FlexFactor's in days: waits for it are short, and a sweep may look ahead.
+            .parameter("ProviderTimeoutMillis", 1_000)
+            .parameter("SubmissionRetrySeconds", "1,1,2,2")
+            .parameter("SweepAheadSecondsMax", 40 * DAY_SECONDS);
+        for (name, value) in &options.parameters {
+            stack_options = stack_options.parameter(name, value);
+        }
+        let stack = Stack::up(stack_options).await?;
+        if let Some(process) = provider.process() {
+            stack.keep_also(process.clone())?;
+        }
+        let control = Control::new(provider.control_url())?;
+        let rig = Self { stack, control, provider, ahead: SignedDuration::ZERO };
+        rig.put_merchants().await?;
+        Ok(rig)
+    }
+
+    async fn put_merchants(&self) -> Result<()> {
+        for account in accounts() {
+            let url = self.stack.webhook_url(account.id);
+            self.control.put_merchant(&account.at_sandbox(&url, account.webhook_key)).await?;
+            let secret = account.secret(&[account.webhook_key]);
+            let setup = MerchantSetup { id: account.id.to_owned(), config: account.config(), secret };
+            self.stack.put_merchant(&setup).await?;
+        }
+        Ok(())
+    }
+
+    /// The deployed stack.
+    #[must_use]
+    pub fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
+    /// The sandbox.
+    #[must_use]
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// FlexFactor's address, as the functions have it.
+    #[must_use]
+    pub fn provider_url(&self) -> &str {
+        self.provider.base_url()
+    }
+
+    /// FlexFactor's time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp::now().saturating_add(self.ahead).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Puts messages on the declines queue.
+    ///
+    /// # Errors
+    /// SQS did not take one.
+    pub async fn send(&self, bodies: &[String]) -> Result<()> {
+        let queue = &self.stack.outputs().declines_queue_url;
+        let calls = bodies.chunks(SEND_BATCH).map(|chunk| async move {
+            let entries: Result<Vec<_>, _> = chunk
+                .iter()
+                .enumerate()
+                .map(|(index, body)| {
+                    SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(body).build()
+                })
+                .collect();
+            let sent = self
+                .stack
+                .sqs()
+                .send_message_batch()
+                .queue_url(queue)
+                .set_entries(Some(entries?))
+                .send()
+                .await?;
+            match sent.failed().first() {
+                Some(failed) => bail!("SQS did not take a message: {failed:?}"),
+                None => Ok(()),
+            }
+        });
+        stream::iter(calls).buffer_unordered(SENDS_AT_ONCE).try_collect::<Vec<()>>().await.map(|_| ())
+    }
+
+    /// The table: every order and all that is parked.
+    ///
+    /// # Errors
+    /// The table can't be read.
+    pub async fn books(&self) -> Result<Books> {
+        export(self.stack.dynamodb(), &self.stack.outputs().orders_table_name)
+            .await
+            .context("reading the table")
+    }
+
+    /// What FlexFactor truly received, charged and sent.
+    ///
+    /// # Errors
+    /// The sandbox does not answer.
+    pub async fn ledger(&self) -> Result<Ledger> {
+        self.control.ledger().await
+    }
+
+    /// Reads the table until it is as wanted; an error that says what is still missing after `limit`.
+    ///
+    /// # Errors
+    /// It did not become as wanted in time.
+    pub async fn until(
+        &self,
+        limit: Duration,
+        mut wanted: impl FnMut(&Books) -> Result<(), String>,
+    ) -> Result<Books> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let books = self.books().await?;
+            match wanted(&books) {
+                Ok(()) => return Ok(books),
+                Err(missing) if Instant::now() > deadline => bail!("after {limit:?}: {missing}"),
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+
+    /// Lets FlexFactor's days pass, with all the webhooks that they bring.
+    ///
+    /// # Errors
+    /// Webhooks did not come to an end.
+    pub async fn pass_seconds(&mut self, seconds: u64) -> Result<()> {
+        self.control.advance(seconds).await?;
+        self.ahead += SignedDuration::from_secs(i64::try_from(seconds)?);
+        self.control.idle(IDLE_MAX).await
+    }
+
+    /// Runs the sweep as of FlexFactor's time, as often as it says that there is more; what each run answered.
+    ///
+    /// # Errors
+    /// A run failed.
+    pub async fn sweep(&self) -> Result<Vec<Value>> {
+        let mut runs = Vec::new();
+        loop {
+            let event = json!({ "scheduled_at": self.now().to_string() });
+            let swept = self.stack.invoke(&self.stack.outputs().expiry_sweep_function_name, &event).await?;
+            let more = swept["more"] == true;
+            runs.push(swept);
+            if !more {
+                return Ok(runs);
+            }
+        }
+    }
+
+    /// Stops everything.
+    ///
+    /// # Errors
+    /// Something did not stop.
+    pub fn down(self) -> Result<()> {
+        self.stack.down()
+    }
+}
