@@ -89,6 +89,14 @@ kinds! {
         "fate": approve(0), "calls": call("timeout_after") });
 }
 
+impl Kind {
+    /// Whether something goes wrong with each order of this kind, so that the ledger must tell of a fault.
+    pub(crate) fn has_fault(&self) -> bool {
+        let rule = (self.rule)();
+        rule.get("calls").is_some() || rule.get("webhooks").is_some()
+    }
+}
+
 /// An order of the demo.
 pub(crate) struct Role {
     pub(crate) kind: &'static Kind,

@@ -7,7 +7,7 @@ use rig::Books;
 use rig::{Finding, FindingKind, Ledger, compare};
 use serde::Serialize;
 
-use crate::cast::{Role, kind_of};
+use crate::cast::{Kind, Role, kind_of};
 use crate::mail::Mail;
 
 /// target/demo/report.json.
@@ -56,6 +56,18 @@ pub(crate) struct Report {
     pub(crate) failures: Vec<String>,
 }
 
+/// A fault that did not take place proves nothing.
+fn faults_that_did_not_happen(ledger: &Ledger) -> impl Iterator<Item = String> {
+    let spared = |entry: &&rig::OrderEntry| {
+        entry.faults.is_empty() && kind_of(&entry.external_order_id).is_some_and(Kind::has_fault)
+    };
+    ledger
+        .orders
+        .iter()
+        .filter(spared)
+        .map(|entry| format!("{}: no fault befell it", entry.external_order_id))
+}
+
 /// What a run took.
 pub(crate) struct Times {
     pub(crate) to_deploy: std::time::Duration,
@@ -100,6 +112,7 @@ impl Report {
             failures: Vec::new(),
         };
         report.failures = report.judge(&findings, mail, books);
+        report.failures.extend(faults_that_did_not_happen(ledger));
         report
     }
 

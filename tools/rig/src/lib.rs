@@ -13,5 +13,5 @@ pub use control::Control;
 pub use declines::{Decline, order_id};
 pub use merchants::{Account, MANAGED, UNMANAGED, WEBHOOK_HOST, account};
 pub use order_store::dynamo::{Books, ParkedItem};
-pub use sandbox::Ledger;
+pub use sandbox::{Ledger, OrderEntry};
 pub use up::{Rig, RigOptions};

@@ -1,0 +1,11 @@
+//! End-to-end tests against the deployed local stack: the real template, the functions as they are deployed, the sandbox
+//! as FlexFactor. Each test brings up a stack of its own, so that none sees another's clock or orders.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod e2e_intake;
+mod e2e_sweep;
+mod e2e_way;
+mod e2e_webhook;
+mod fault_evaluate;
+mod support;
