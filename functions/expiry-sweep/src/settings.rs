@@ -18,7 +18,7 @@ pub(crate) struct LookRules {
 /// How much one run does.
 #[derive(Debug, Clone)]
 pub(crate) struct SweepRules {
-    /// Most orders looked at in one run; the next run goes on.
+    /// Most orders looked at in one run, but at least one of each shard; the next run goes on.
     pub(crate) orders_max: usize,
     /// How far ahead of the clock a run may be asked to look: an early look could end an order early.
     pub(crate) ahead_max: SignedDuration,

@@ -106,7 +106,7 @@ where
     /// The keys of what is due, the longest due of each shard first, and whether there may be more. No shard can take
     /// the others' part of the run.
     async fn due(&self, as_of: Timestamp) -> Result<(Vec<OrderKey>, bool), StoreError> {
-        let per_shard = self.rules.orders_max.div_ceil(usize::from(DUE_SHARDS)).max(1);
+        let per_shard = (self.rules.orders_max / usize::from(DUE_SHARDS)).max(1);
         let shards = (0..DUE_SHARDS).map(|shard| self.looker.store.due(shard, as_of, per_shard));
         let shards = futures_util::future::try_join_all(shards).await?;
         let more = shards.iter().any(|keys| keys.len() >= per_shard);

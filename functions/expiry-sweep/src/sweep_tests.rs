@@ -219,6 +219,7 @@ async fn a_provider_that_does_not_answer_is_asked_again_until_the_bound_and_then
     assert_eq!(order.due.unwrap().at, window_over() + models::sweep::READ_RETRY);
     sweep.says("p-1", "SomethingNew");
     assert_eq!(sweep.run_at(window_over() + SignedDuration::from_hours(71)).await.rearmed, 1);
+    assert_eq!(sweep.order(&key).await.reason.unwrap().detail, "SomethingNew", "an unknown word is kept as it came");
     assert_eq!(sweep.run_at(window_over() + SignedDuration::from_hours(72)).await.closed, 1);
     assert_eq!(sweep.order(&key).await.status, Status::Escalated);
 }

@@ -8,9 +8,10 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
 /// How long one attempt at a call may take.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a call may take with its retries: less than the shortest function timeout of ten seconds.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(6);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// How long a call may take with its retries. A webhook makes at most three of them in a row (configuration, secret,
+/// write), which fits the ten seconds of its function.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 

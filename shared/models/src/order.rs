@@ -12,7 +12,8 @@ use crate::ids::{ContentHash, IdempotencyKey, OrderKey, ProviderOrderId};
 use crate::money::Money;
 use crate::status::Status;
 
-/// Most entries in an order's event memory; a provider that repeats itself more often is still without effect.
+/// Up to how many entries in an order's event memory the nonces of further deliveries of a known event are remembered. An
+/// event itself always is; a provider that repeats itself more often than this is still without effect.
 pub const SEEN_MAX: usize = 100;
 
 /// Why somebody must look at an order when it is due.

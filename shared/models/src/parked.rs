@@ -27,8 +27,6 @@ pub enum ParkedKind {
     UnknownEvent,
     /// A verified event that is about no order (payouts).
     AccountEvent,
-    /// An answer of the provider's that we don't understand.
-    UnknownAnswer,
 }
 
 impl ParkedKind {
@@ -43,7 +41,6 @@ impl ParkedKind {
             Self::MismatchedEvent => "mismatched_event",
             Self::UnknownEvent => "unknown_event",
             Self::AccountEvent => "account_event",
-            Self::UnknownAnswer => "unknown_answer",
         }
     }
 }

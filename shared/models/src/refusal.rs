@@ -11,7 +11,7 @@ macro_rules! rules {
         }
 
         impl Rule {
-            /// All rules, in the order in which they are checked.
+            /// All rules.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
             /// The stable id.

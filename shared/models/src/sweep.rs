@@ -132,9 +132,21 @@ pub fn after_read(
     cancelled_past_expiry: CancelledPastExpiry,
     now: Timestamp,
 ) -> Change {
-    let reason = Reason::new(ReasonCode::ProviderRead, word);
     let window_over = window_over(order, times.expiry_grace);
     let is_over = now >= window_over.at;
+    let code = match view {
+        ProviderView::Working | ProviderView::CaptureRequired if is_over => ReasonCode::WindowOver,
+        ProviderView::Working
+        | ProviderView::CaptureRequired
+        | ProviderView::Rescued
+        | ProviderView::Returned
+        | ProviderView::Disputed
+        | ProviderView::Over
+        | ProviderView::Problem
+        | ProviderView::NotUnderstood
+        | ProviderView::NoAnswer => ReasonCode::ProviderRead,
+    };
+    let reason = Reason::new(code, word);
     let transition = match view {
         ProviderView::Rescued | ProviderView::Returned | ProviderView::Disputed => Transition::Approve,
         ProviderView::Over => match cancelled_past_expiry {
@@ -178,7 +190,9 @@ fn unreadable(order: &Order, reason: Reason, window_over: Timestamp, now: Timest
     let may_wait = order.status.is_terminal() || now < later(window_over, READ_BOUND);
     let change = if may_wait {
         let look_again = order.due.map_or(DueReason::WindowOver, |due| due.reason);
-        rearm(Some(Due::new(later(now, READ_RETRY), look_again)), now)
+        let rearmed = rearm(Some(Due::new(later(now, READ_RETRY), look_again)), now);
+        // What was said, or why nothing was, is kept with the order; how an ended one ended is not overwritten by it.
+        if order.status.is_terminal() { rearmed } else { rearmed.effect(Effect::Reason(reason)) }
     } else {
         Change::new(Transition::Escalate, now)
             .effect(Effect::Reason(reason))
