@@ -11,7 +11,7 @@ use lambda_kit::queue::{HandOn, QueueError};
 use lambda_kit::telemetry::{count, metric};
 use models::card_guard::{redact, redact_unparsed};
 use models::decline::Decline;
-use models::ids::{ContentHash, MerchantId, OrderId, OrderKey};
+use models::ids::{MerchantId, OrderId, OrderKey};
 use models::intake::{self, Repeat};
 use models::parked::{COPY_BYTES_MAX, Parked, ParkedKind, Why, cut};
 use models::refusal::Refusal;
@@ -39,6 +39,8 @@ pub(crate) enum TakeError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Queue(#[from] QueueError),
+    #[error("the decline can't be hashed: {0}")]
+    Content(#[from] serde_json::Error),
 }
 
 /// A message that is being taken.
@@ -71,7 +73,7 @@ where
     }
 
     async fn screen(&self, arrival: &Arrival, value: &Value, decline: Decline) -> Result<(), TakeError> {
-        let content = ContentHash::of(value);
+        let content = decline.content()?;
         let key = decline.key();
         let merchant = self.merchants.find_merchant(&decline.merchant).await?;
         match screening::screen(decline, merchant.as_ref(), &self.rules.limits, arrival.now) {

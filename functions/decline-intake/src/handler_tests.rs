@@ -126,10 +126,20 @@ async fn the_same_decline_again_changes_nothing_and_another_is_kept_as_a_conflic
     let intake = intake();
     intake.take(record("m-1", decline())).await.unwrap();
     let stored = intake.store.orders();
-    // Another layout, the same content.
+    // Another layout, and a field that is absent written as null: the same content.
+    let mut same = decline();
+    same["card"]["holder"].take();
+    let mut again = same.clone();
+    again["card"].as_object_mut().unwrap().remove("holder");
+    same["order_id"] = "INV-2".into();
+    again["order_id"] = "INV-2".into();
     intake.take(record("m-2", serde_json::to_string_pretty(&decline()).unwrap())).await.unwrap();
     assert_eq!(intake.store.orders(), stored);
+    intake.take(record("m-2a", same)).await.unwrap();
+    intake.take(record("m-2b", again)).await.unwrap();
+    assert_eq!(intake.store.orders().len(), 2);
     assert!(intake.store.parked().is_empty());
+    let stored = intake.store.orders();
 
     let mut other = decline();
     other["amount"]["minor"] = 2999.into();

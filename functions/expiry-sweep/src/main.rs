@@ -39,7 +39,7 @@ async fn main() -> Result<(), Error> {
         let deadline = event.context.deadline();
         let swept = sweep.run(event.payload, deadline).await;
         telemetry.flush();
-        Ok::<_, Error>(swept?)
+        swept
     };
     run(service_fn(look)).await
 }

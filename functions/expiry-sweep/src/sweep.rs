@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use lambda_kit::clock::Clock;
 use lambda_kit::queue::HandOn;
 use lambda_kit::secrets::FindSecret;
+use lambda_runtime::Diagnostic;
 use models::ids::OrderKey;
 use order_store::StoreError;
 use order_store::capability::{FindMerchant, Look};
@@ -25,6 +26,7 @@ const LOOKS_AT_ONCE: usize = 10;
 
 /// The schedule's event. Without a time it is this moment.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Scheduled {
     /// As of when to look.
     pub(crate) scheduled_at: Option<Timestamp>,
@@ -50,12 +52,21 @@ pub(crate) struct Swept {
 /// Why a run did nothing.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SweepError {
-    #[error(
-        "as_of_ahead: the run was asked to look as of {as_of}, more than {ahead_max:#} ahead of the clock"
-    )]
+    #[error("The run was asked to look as of {as_of}, more than {ahead_max:#} ahead of the clock.")]
     Ahead { as_of: Timestamp, ahead_max: jiff::SignedDuration },
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What the caller of a run that did nothing is told: a stable code and one sentence.
+impl From<SweepError> for Diagnostic {
+    fn from(error: SweepError) -> Self {
+        let code = match error {
+            SweepError::Ahead { .. } => "as_of_ahead",
+            SweepError::Store(_) => "store_unavailable",
+        };
+        Self { error_type: code.to_owned(), error_message: error.to_string() }
+    }
 }
 
 /// The sweep.

@@ -17,6 +17,9 @@ use jiff::Timestamp;
 use models::ids::IdempotencyKey;
 use models::merchant::{Environment, Merchant};
 
+/// An answer: its status and body, or none that ever comes.
+type Next<'a> = Option<(u16, &'a str)>;
+
 /// What the server answers next, by call. `None` for an answer that never comes.
 #[derive(Default)]
 struct Script {
@@ -54,7 +57,7 @@ async fn answer(State(script): State<Arc<Script>>, uri: Uri, headers: HeaderMap)
     }
 }
 
-async fn server(answers: impl IntoIterator<Item = Option<(u16, &str)>>) -> Server {
+async fn server<'a>(answers: impl IntoIterator<Item = Next<'a>>) -> Server {
     let script = Arc::new(Script::default());
     *script.answers.lock().unwrap() =
         answers.into_iter().map(|answer| answer.map(|(status, body)| (status, body.to_owned()))).collect();
@@ -112,7 +115,7 @@ async fn a_recorded_answer_is_read() {
 #[tokio::test]
 async fn each_answer_becomes_what_it_is() {
     let bare = r#"{"TraceId":["00-1-01"],"OrderId":["Merchant's orderId is required"]}"#;
-    let cases: [(Option<(u16, &str)>, Outcome<EvaluateAnswer>); 11] = [
+    let cases: [(Next<'_>, Outcome<EvaluateAnswer>); 11] = [
         (
             Some((400, bare)),
             Outcome::Refused(Refused { http: 400, words: "OrderId: Merchant's orderId is required".into() }),

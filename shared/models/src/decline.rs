@@ -3,12 +3,13 @@
 //! Unknown fields are refused rather than ignored: a misspelt optional field would silently cost a rescue.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::ids::{MerchantId, OrderId, OrderKey};
+use crate::ids::{ContentHash, MerchantId, OrderId, OrderKey};
 use crate::money::Money;
 use crate::text::Text;
 
@@ -108,10 +109,10 @@ message! {
         price: Money,
         /// Which payment of the subscription this is, from 1.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        payment_number: Option<u32>,
+        payment_number: Option<NonZeroU32>,
         /// How many payments there are in all, where that is limited.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        payments_total: Option<u32>,
+        payments_total: Option<NonZeroU32>,
     }
 
     /// The customer.
@@ -187,6 +188,14 @@ fn default_true() -> bool {
 }
 
 impl Decline {
+    /// The hash of what it says. White space, the order of fields and absent fields written as null don't matter.
+    ///
+    /// # Errors
+    /// It can't be written as JSON, which its types rule out.
+    pub fn content(&self) -> Result<ContentHash, serde_json::Error> {
+        Ok(ContentHash::of(&serde_json::to_value(self)?))
+    }
+
     /// What names the order.
     #[must_use]
     pub fn key(&self) -> OrderKey {

@@ -107,8 +107,8 @@ impl OrderEvent {
             change.effect(Effect::Reason(Reason::new(ReasonCode::Webhook, self.name.clone())))
         };
         self.remembered(change)
+            // A replayed delivery repeats its event, so this refuses both; which of the two it was, the order tells.
             .guard(Guard::Unseen(self.event_tag()))
-            .guard(Guard::Unseen(self.nonce_tag()))
             .guard(Guard::ProviderOrder(self.provider_order.clone()))
     }
 

@@ -43,10 +43,7 @@ macro_rules! text_id {
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(
-            #[cfg_attr(feature = "schema", schemars(length(min = 1, max = $max)))]
-            String
-        );
+        pub struct $name(String);
 
         impl $name {
             /// The identifier as text.

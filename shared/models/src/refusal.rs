@@ -54,7 +54,7 @@ rules! {
     Window = "window",
     /// The site is not one of the merchant's.
     SiteUnknown = "site_unknown",
-    /// The card's token, BIN, last four or expiry are malformed.
+    /// The card's BIN, last four or expiry are malformed.
     Card = "card",
     /// The billing country is not a two-letter code.
     Country = "country",

@@ -13,7 +13,7 @@ pub const TEXT_BYTES_MAX: usize = 256;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
-pub struct Text(#[cfg_attr(feature = "schema", schemars(length(min = 1, max = TEXT_BYTES_MAX)))] String);
+pub struct Text(String);
 
 impl Text {
     /// The text itself. Every use is a place where personal data may leave: keep them few.

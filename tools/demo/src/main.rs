@@ -178,20 +178,14 @@ fn print_kept(rig: &Rig) {
     println!("  FlexFactor         {}", rig.provider_url());
     println!("  function logs      {}", stack.functions_log().display());
     println!("\nwhat to try next:");
-    println!(
-        "  export AWS_ENDPOINT_URL={} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test",
-        stack.endpoint()
-    );
+    println!("  export AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test");
     println!(
         "  sed \"s/2026-11-21T09:58:12Z/$(date -u +%FT%TZ)/\" events/decline.json > target/demo/decline.json"
     );
-    println!(
-        "  aws sqs send-message --queue-url {} --message-body file://target/demo/decline.json",
-        outputs.declines_queue_url
-    );
-    println!(
-        "  aws dynamodb get-item --table-name {} --key '{{\"pk\":{{\"S\":\"ORDER#acme#INV-1001-r1\"}},\"sk\":{{\"S\":\"ORDER\"}}}}'",
-        outputs.orders_table_name
-    );
+    let aws = format!("aws --endpoint-url {}", stack.endpoint());
+    let queue = &outputs.declines_queue_url;
+    println!("  {aws} sqs send-message --queue-url {queue} --message-body file://target/demo/decline.json");
+    let key = r#"{"pk":{"S":"ORDER#acme#INV-1001-r1"},"sk":{"S":"ORDER"}}"#;
+    println!("  {aws} dynamodb get-item --table-name {} --key '{key}'", outputs.orders_table_name);
     println!("  curl -s {}/ledger/summary", rig.provider_url().replace("/v1", "/_sandbox"));
 }

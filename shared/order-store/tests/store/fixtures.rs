@@ -7,32 +7,32 @@ use models::order::Order;
 use models::screening::Screened;
 use models::submission::Times;
 
-pub fn at(text: &str) -> Timestamp {
+pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-pub fn start() -> Timestamp {
+pub(crate) fn start() -> Timestamp {
     at("2026-11-21T10:00:00Z")
 }
 
-pub fn decline(order_id: &str) -> Decline {
+pub(crate) fn decline(order_id: &str) -> Decline {
     let mut value: serde_json::Value =
         serde_json::from_str(include_str!("../../../../events/decline.json")).unwrap();
     value["order_id"] = order_id.into();
     serde_json::from_value(value).unwrap()
 }
 
-pub fn content(decline: &Decline) -> ContentHash {
+pub(crate) fn content(decline: &Decline) -> ContentHash {
     ContentHash::of(&serde_json::to_value(decline).unwrap())
 }
 
-pub fn order(order_id: &str) -> Order {
+pub(crate) fn order(order_id: &str) -> Order {
     let decline = decline(order_id);
     let content = content(&decline);
     intake::open(Screened { decline, window_days: 21 }, content, SignedDuration::from_mins(15), start())
 }
 
-pub fn times() -> Times {
+pub(crate) fn times() -> Times {
     Times {
         lease: SignedDuration::from_secs(90),
         submission_overdue: SignedDuration::from_mins(15),
@@ -41,11 +41,11 @@ pub fn times() -> Times {
     }
 }
 
-pub fn key(byte: u8) -> IdempotencyKey {
+pub(crate) fn key(byte: u8) -> IdempotencyKey {
     IdempotencyKey::from_random([byte; 16])
 }
 
-pub fn event(order_id: &str, kind: EventKind, name: &str, nonce: &str) -> OrderEvent {
+pub(crate) fn event(order_id: &str, kind: EventKind, name: &str, nonce: &str) -> OrderEvent {
     OrderEvent {
         kind,
         name: name.to_owned(),

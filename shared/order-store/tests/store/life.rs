@@ -1,15 +1,16 @@
 //! The life of an order through the capabilities, step by step, on both tables.
 
 use jiff::SignedDuration;
+use models::change::{Change, Effect};
 use models::event::EventKind;
 use models::ids::OrderKey;
 use models::intake::Repeat;
 use models::order::{DueReason, Facet, Reason, ReasonCode};
 use models::parked::{Parked, ParkedKind, Why};
-use models::status::Status;
+use models::status::{Status, Transition};
 use models::submission::{Claim, ClaimRefused, Outcome, Verdict};
 use order_store::Table;
-use order_store::capability::{Applied, ApplyEvent, Claimed, Submit, TakeDecline, Taken};
+use order_store::capability::{Applied, ApplyEvent, Claimed, Look, Submit, TakeDecline, Taken};
 use order_store::dynamo::key::{DUE_SHARDS, due_shard};
 use order_store::memory::MemoryTable;
 
@@ -34,6 +35,8 @@ on_both!(
     a_replayed_delivery_is_told_apart_from_a_duplicate,
     any_order_of_ends_ends_approved,
     a_decline_is_not_made_a_cancellation_by_the_event_that_closes_it,
+    a_duplicate_of_a_money_event_signals_nothing_anew,
+    an_attempt_that_lost_its_claim_loses_track_of_nothing_else,
     a_money_signal_survives_the_end_of_the_order,
     events_of_another_provider_order_are_refused,
     due_orders_are_listed_by_shard_longest_due_first,
@@ -111,7 +114,7 @@ async fn a_webhook_before_the_answer_wins(table: &impl Table) {
     let completed = event("INV-1", EventKind::Completed, "order.completed", "n1");
     assert_eq!(table.apply(&order_key, &completed, start()).await.unwrap(), Applied::Done);
     assert_eq!(table.record(&order, &answered(Verdict::Working), &times(), start()).await.unwrap(), None);
-    let order = table.read(&order_key).await.unwrap().unwrap();
+    let order = Table::read(table, &order_key).await.unwrap().unwrap();
     assert_eq!((order.status, order.due, order.request), (Status::Approved, None, None));
     assert_eq!(order.confirmation.as_deref(), Some("22ACD1D9"));
 }
@@ -123,7 +126,7 @@ async fn an_event_has_its_effect_once(table: &impl Table) {
     assert_eq!(table.apply(&order_key, &expired, start()).await.unwrap(), Applied::Done);
     assert_eq!(table.apply(&order_key, &again, start()).await.unwrap(), Applied::Duplicate);
     assert_eq!(table.apply(&order_key, &again, start()).await.unwrap(), Applied::Replayed);
-    assert_eq!(table.read(&order_key).await.unwrap().unwrap().status, Status::Expired);
+    assert_eq!(Table::read(table, &order_key).await.unwrap().unwrap().status, Status::Expired);
 }
 
 async fn a_replayed_delivery_is_told_apart_from_a_duplicate(table: &impl Table) {
@@ -151,7 +154,7 @@ async fn any_order_of_ends_ends_approved(table: &impl Table) {
             let applied = table.apply(&order_key, &event(&id, kind, name, name), start()).await.unwrap();
             assert_eq!(applied, Applied::Done);
         }
-        let stored = table.read(&order_key).await.unwrap().unwrap();
+        let stored = Table::read(table, &order_key).await.unwrap().unwrap();
         assert_eq!((stored.status, stored.due, stored.seen.len()), (Status::Approved, None, 6), "{order:?}");
     }
 }
@@ -169,9 +172,31 @@ async fn a_decline_is_not_made_a_cancellation_by_the_event_that_closes_it(table:
         if !is_event_first {
             table.apply(&order_key, &cancelled, start()).await.unwrap();
         }
-        let stored = table.read(&order_key).await.unwrap().unwrap();
+        let stored = Table::read(table, &order_key).await.unwrap().unwrap();
         assert_eq!((stored.status, stored.due, stored.seen.len()), (Status::Declined, None, 2), "{id}");
     }
+}
+
+async fn a_duplicate_of_a_money_event_signals_nothing_anew(table: &impl Table) {
+    let order_key = taken(table, "INV-1").await;
+    let refunded = |nonce| event("INV-1", EventKind::Refunded, "order.refunded", nonce);
+    table.apply(&order_key, &refunded("n1"), start()).await.unwrap();
+    let read = Change::new(Transition::Note, start()).effect(Effect::Refund(Facet::Confirmed));
+    assert!(table.settle(&order_key, &read).await.unwrap());
+    assert_eq!(table.apply(&order_key, &refunded("n2"), start()).await.unwrap(), Applied::Duplicate);
+    assert_eq!(Table::read(table, &order_key).await.unwrap().unwrap().refund, Facet::Confirmed);
+}
+
+/// A slow attempt that has lost its claim must not make another's attempt look lost.
+async fn an_attempt_that_lost_its_claim_loses_track_of_nothing_else(table: &impl Table) {
+    let order_key = taken(table, "INV-1").await;
+    let first = granted(table, &order_key, 0).await;
+    granted(table, &order_key, 2).await;
+    let lost = Outcome::Lost(Reason::new(ReasonCode::SubmissionTimedOut, "no answer"));
+    assert_eq!(table.record(&first, &lost, &times(), start()).await.unwrap(), None);
+    assert_eq!(Table::read(table, &order_key).await.unwrap().unwrap().status, Status::Submitting);
+    // What it learnt for sure counts all the same.
+    assert!(table.record(&first, &answered(Verdict::Working), &times(), start()).await.unwrap().is_some());
 }
 
 async fn a_money_signal_survives_the_end_of_the_order(table: &impl Table) {
@@ -180,7 +205,7 @@ async fn a_money_signal_survives_the_end_of_the_order(table: &impl Table) {
     let completed = event("INV-1", EventKind::Completed, "order.completed", "n2");
     table.apply(&order_key, &refunded, start()).await.unwrap();
     table.apply(&order_key, &completed, start()).await.unwrap();
-    let order = table.read(&order_key).await.unwrap().unwrap();
+    let order = Table::read(table, &order_key).await.unwrap().unwrap();
     assert_eq!((order.status, order.refund), (Status::Approved, Facet::Signalled));
     assert_eq!(order.due.map(|due| due.reason), Some(DueReason::MoneySignal));
 }
@@ -192,7 +217,7 @@ async fn events_of_another_provider_order_are_refused(table: &impl Table) {
     let mut other = event("INV-1", EventKind::Completed, "order.completed", "n2");
     other.provider_order = "another".parse().unwrap();
     assert_eq!(table.apply(&order_key, &other, start()).await.unwrap(), Applied::OtherProviderOrder);
-    assert_eq!(table.read(&order_key).await.unwrap().unwrap().status, Status::Received);
+    assert_eq!(Table::read(table, &order_key).await.unwrap().unwrap().status, Status::Received);
 }
 
 async fn due_orders_are_listed_by_shard_longest_due_first(table: &impl Table) {
@@ -210,8 +235,8 @@ async fn due_orders_are_listed_by_shard_longest_due_first(table: &impl Table) {
         expected.retain(|(at, _)| *at <= as_of);
         expected.sort();
         let keys: Vec<_> = expected.iter().map(|(_, key)| key.clone()).collect();
-        assert_eq!(table.due(shard, as_of, 100).await.unwrap(), keys);
-        assert_eq!(table.due(shard, as_of, 1).await.unwrap(), keys[..keys.len().min(1)]);
+        assert_eq!(Table::due(table, shard, as_of, 100).await.unwrap(), keys);
+        assert_eq!(Table::due(table, shard, as_of, 1).await.unwrap(), keys[..keys.len().min(1)]);
     }
 }
 
@@ -226,6 +251,6 @@ async fn parking_twice_keeps_one(table: &impl Table) {
         copy: "{".to_owned(),
         keep_until: start() + SignedDuration::from_hours(24),
     };
-    table.park(&parked).await.unwrap();
-    table.park(&parked).await.unwrap();
+    Table::park(table, &parked).await.unwrap();
+    Table::park(table, &parked).await.unwrap();
 }

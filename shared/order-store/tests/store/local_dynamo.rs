@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{
 };
 use order_store::dynamo::DynamoTable;
 
-pub async fn start() -> (Client, DynamoTable) {
+pub(crate) async fn start() -> (Client, DynamoTable) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(dynoxide::server::serve_on(listener, dynoxide::Database::memory().unwrap()));
