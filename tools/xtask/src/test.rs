@@ -52,6 +52,9 @@ fn plan(project: &Project, extent: Extent) -> Vec<(&'static str, Command)> {
         // Tests that need MiniStack are marked `#[ignore]`, in whichever crate they are.
         let on_the_stack = ["test", "--workspace", "--no-fail-fast", "--tests", "--", "--ignored"];
         steps.push(("tests on the deployed local stack", project.cargo(&on_the_stack)));
+        let mut demo = project.command(project.programs().join("demo"));
+        demo.args(["--orders", "120"]);
+        steps.push(("the demo, with fewer orders", demo));
     }
     steps
 }
