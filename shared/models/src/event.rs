@@ -141,11 +141,11 @@ impl OrderEvent {
     #[must_use]
     pub fn resolve(&self, order: Option<&Order>, now: Timestamp) -> Resolution {
         let Some(order) = order else { return Resolution::Orphan };
-        if order.seen.contains(&self.nonce_tag()) {
-            return Resolution::Replayed;
-        }
         if order.seen.contains(&self.event_tag()) {
-            return Resolution::Duplicate(self.remember_delivery(order, now));
+            return match order.seen.contains(&self.nonce_tag()) {
+                true => Resolution::Replayed,
+                false => Resolution::Duplicate(self.remember_delivery(order, now)),
+            };
         }
         if order.provider_order.as_ref().is_some_and(|known| *known != self.provider_order) {
             return Resolution::OtherProviderOrder;

@@ -5,7 +5,7 @@ use models::change::{Change, Effect};
 use models::event::EventKind;
 use models::ids::OrderKey;
 use models::intake::Repeat;
-use models::order::{DueReason, Facet, Reason, ReasonCode};
+use models::order::{DueReason, Facet, Reason, ReasonCode, SEEN_MAX};
 use models::parked::{Parked, ParkedKind, Why};
 use models::status::{Status, Transition};
 use models::submission::{Claim, ClaimRefused, Outcome, Verdict};
@@ -33,6 +33,8 @@ on_both!(
     a_webhook_before_the_answer_wins,
     an_event_has_its_effect_once,
     a_replayed_delivery_is_told_apart_from_a_duplicate,
+    another_event_under_a_known_nonce_is_no_replay,
+    a_full_event_memory_takes_events_and_no_further_deliveries,
     any_order_of_ends_ends_approved,
     a_decline_is_not_made_a_cancellation_by_the_event_that_closes_it,
     a_duplicate_of_a_money_event_signals_nothing_anew,
@@ -136,6 +138,35 @@ async fn a_replayed_delivery_is_told_apart_from_a_duplicate(table: &impl Table) 
     assert_eq!(table.apply(&order_key, &progress, start()).await.unwrap(), Applied::Replayed);
     let unknown = OrderKey { order_id: "INV-9".parse().unwrap(), ..order_key };
     assert_eq!(table.apply(&unknown, &progress, start()).await.unwrap(), Applied::Orphan);
+}
+
+/// The signature covers the body: another event under a known nonce is the sender's slip, and must not be lost.
+async fn another_event_under_a_known_nonce_is_no_replay(table: &impl Table) {
+    let order_key = taken(table, "INV-1").await;
+    for (kind, name) in [(EventKind::Completed, "order.completed"), (EventKind::Expired, "order.expired")] {
+        let applied = table.apply(&order_key, &event("INV-1", kind, name, "n1"), start()).await.unwrap();
+        assert_eq!(applied, Applied::Done, "{name}");
+    }
+    let order = Table::read(table, &order_key).await.unwrap().unwrap();
+    assert_eq!((order.status, order.seen.len()), (Status::Approved, 3));
+}
+
+async fn a_full_event_memory_takes_events_and_no_further_deliveries(table: &impl Table) {
+    let order_key = taken(table, "INV-1").await;
+    let numbered = |number: usize, nonce: &str| {
+        let mut event = event("INV-1", EventKind::Progress, "challenge.attempted", nonce);
+        event.occurred_at = number.to_string();
+        event
+    };
+    for number in 0..=SEEN_MAX / 2 {
+        let applied =
+            table.apply(&order_key, &numbered(number, &format!("n{number}")), start()).await.unwrap();
+        assert_eq!(applied, Applied::Done);
+    }
+    let full = Table::read(table, &order_key).await.unwrap().unwrap();
+    assert_eq!(full.seen.len(), SEEN_MAX + 2);
+    assert_eq!(table.apply(&order_key, &numbered(0, "again"), start()).await.unwrap(), Applied::Duplicate);
+    assert_eq!(Table::read(table, &order_key).await.unwrap().unwrap(), full);
 }
 
 async fn any_order_of_ends_ends_approved(table: &impl Table) {
