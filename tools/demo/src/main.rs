@@ -94,6 +94,7 @@ async fn play(rig: &mut Rig, arguments: &Arguments, to_deploy: Duration) -> Resu
     pass_days(rig, &mut screen).await?;
     let books = rig.books().await?;
     screen.finish();
+    println!();
     let times = Times { to_deploy, run: begun.elapsed() };
     let report = Report::new(&roles, &mail, &books, &rig.ledger().await?, &times);
     report.print();
@@ -139,7 +140,7 @@ async fn pass_days(rig: &mut Rig, screen: &mut Screen) -> Result<()> {
     }
     for _ in 0..LAST_SWEEPS_MAX {
         let books = rig.books().await?;
-        screen.show("after", &books);
+        screen.show(&format!("day {DAYS}"), &books);
         if books.orders.iter().all(|order| order.due.is_none()) {
             break;
         }

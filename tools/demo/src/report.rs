@@ -164,7 +164,6 @@ impl Report {
                 _ => format!("{minor} minor units of {code}"),
             })
             .collect();
-        println!();
         println!(
             "  declines sent       {:>6}   accepted {}, rejected {}, duplicates ignored {}, conflicts kept {}",
             self.sent, self.accepted, self.rejected, self.duplicates_ignored, self.conflicts

@@ -34,4 +34,4 @@ pub use deploy::{FUNCTIONS, Outputs};
 pub use merchants::MerchantSetup;
 pub use options::Options;
 pub use stack::Stack;
-pub use stack_process::Process;
+pub use stack_process::{Process, stop_group};

@@ -44,6 +44,12 @@ impl Options {
         self
     }
 
+    /// Where this stack's log of this name belongs.
+    #[must_use]
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.run_directory().join(name)
+    }
+
     pub(crate) fn run_directory(&self) -> PathBuf {
         self.root.join("target/local").join(&self.run)
     }

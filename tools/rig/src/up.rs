@@ -76,7 +76,8 @@ impl Rig {
     /// # Errors
     /// Anything of it failed; what was started is stopped.
     pub async fn up(options: RigOptions) -> Result<Self> {
-        let provider = Provider::start(options.seed, options.keep).await?;
+        let log = Options::new(&options.name).log("sandbox.log");
+        let mut provider = Provider::start(options.seed, options.keep, log).await?;
         let base_url = provider.base_url();
         let mut stack_options = Options::new(&options.name)
             .keep(options.keep)
@@ -91,9 +92,7 @@ impl Rig {
             stack_options = stack_options.parameter(name, value);
         }
         let stack = Stack::up(stack_options).await?;
-        if let Some(process) = provider.process() {
-            stack.keep_also(process.clone())?;
-        }
+        provider.hand_over(&stack)?;
         let control = Control::new(provider.control_url())?;
         let rig = Self { stack, control, provider, ahead: SignedDuration::ZERO };
         rig.put_merchants().await?;
