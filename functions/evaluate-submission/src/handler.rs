@@ -16,10 +16,11 @@ use lambda_kit::telemetry::{count, metric};
 use models::ids::{IdempotencyKey, OrderKey};
 use models::merchant::Merchant;
 use models::order::{Order, Reason, ReasonCode};
+use models::status::Status;
 use models::submission::{Claim, ClaimRefused, Outcome, Verdict, escalate};
 use models::text::Text;
 use order_store::StoreError;
-use order_store::capability::{Claimed, FindMerchant, Submit};
+use order_store::capability::{Claimed, FindMerchant, Recorded, Submit};
 
 use crate::settings::SubmissionRules;
 
@@ -54,6 +55,8 @@ pub(crate) enum SubmitError {
     Held,
     #[error("the outcome is not known: {0}")]
     Unknown(String),
+    #[error("nothing was sent: {0}")]
+    NotSent(String),
 }
 
 impl<S, Q, M, K, P, R> Submission<S, Q, M, K, P, R>
@@ -73,7 +76,11 @@ where
         let merchant = self.merchants.find_merchant(&key.merchant).await?.ok_or(SubmitError::NoMerchant)?;
         let secret = self.secrets.secret(&key.merchant).await?;
         let now = self.surroundings.now();
-        let claim = Claim { key: IdempotencyKey::from_random(self.surroundings.bytes()), now };
+        let claim = Claim {
+            key: IdempotencyKey::from_random(self.surroundings.bytes()),
+            account: account_of(&merchant),
+            now,
+        };
         match self.store.claim(&key, &claim, &self.rules.times).await? {
             Claimed::Granted(order) => self.attempt(&record, &order, &merchant, &secret).await,
             Claimed::Refused(why) => self.refused(&record, &key, why).await,
@@ -87,31 +94,69 @@ where
         merchant: &Merchant,
         secret: &Arc<MerchantSecret>,
     ) -> Result<(), SubmitError> {
+        if order.submission.account.as_deref() != Some(&account_of(merchant)) {
+            let detail =
+                "The merchant's account was changed after a first attempt whose outcome is not known.";
+            return self.hand_back(order, Reason::new(ReasonCode::OutcomeUnknown, detail)).await;
+        }
         let outcome = self.ask(order, merchant, secret).await?;
         let now = self.surroundings.now();
-        let recorded = self.store.record(order, &outcome, &self.rules.times, now).await?;
-        let status = recorded.as_ref().map(|order| order.status.word());
+        match self.store.record(order, &outcome, &self.rules.times, now).await? {
+            Recorded::Made(recorded) => self.told(record, &recorded, outcome).await,
+            // A webhook or another attempt has settled it meanwhile: nothing is left to find out.
+            Recorded::Past => {
+                tracing::info!(order = %order.key, "the order was past the answer");
+                Ok(())
+            }
+            Recorded::OtherProviderOrder(stored) => {
+                let detail = "FlexFactor gave the order two ids: it may have taken it twice.";
+                self.hand_back(&stored, Reason::new(ReasonCode::TwoProviderOrders, detail)).await
+            }
+        }
+    }
+
+    /// Says what was recorded, and decides whether the message is done with.
+    async fn told(&self, record: &Record, order: &Order, outcome: Outcome) -> Result<(), SubmitError> {
+        let (key, status) = (&order.key, order.status);
         match outcome {
             Outcome::Answered { verdict: Verdict::NotUnderstood, word, .. } => {
                 count(metric::UNKNOWN_PROVIDER_VALUES);
-                tracing::error!(order = %order.key, word, status, "the answer is not understood; the order will be read");
+                tracing::error!(order = %key, word, %status, "the answer is not understood; the order will be read");
                 Ok(())
             }
             Outcome::Answered { word, .. } => {
-                tracing::info!(order = %order.key, word, status, "the order was submitted");
+                tracing::info!(order = %key, word, %status, "the order was submitted");
                 Ok(())
             }
-            Outcome::Refused { words } => {
-                tracing::warn!(order = %order.key, words, status, "the order was refused");
+            // FlexFactor's words stay in the order: they may repeat what was sent.
+            Outcome::Refused { .. } => {
+                if status == Status::Escalated {
+                    count(metric::ESCALATED_ORDERS);
+                }
+                tracing::warn!(order = %key, %status, "the order was refused");
                 Ok(())
             }
-            // A webhook may have settled it meanwhile: then nothing is left to find out.
-            Outcome::Lost(_) if recorded.is_none() => Ok(()),
             Outcome::Lost(reason) => {
                 self.postpone(record, self.wait_after(order.submission.attempts)).await;
                 Err(SubmitError::Unknown(reason.detail))
             }
+            Outcome::NotSent(reason) => {
+                self.postpone(record, self.wait_after(order.submission.attempts)).await;
+                Err(SubmitError::NotSent(reason.detail))
+            }
         }
+    }
+
+    /// Hands the order, as it is in hand, back to people. Where it changed meanwhile, whoever changed it looks after it.
+    async fn hand_back(&self, order: &Order, reason: Reason) -> Result<(), SubmitError> {
+        let change = escalate(reason, self.surroundings.now()).knowing(order);
+        if self.store.escalate(&order.key, &change).await? {
+            count(metric::ESCALATED_ORDERS);
+            tracing::error!(order = %order.key, "the order was handed back: its outcome can't be learnt safely");
+        } else {
+            tracing::error!(order = %order.key, status = %order.status, "the order is in doubt and has ended");
+        }
+        Ok(())
     }
 
     async fn ask(
@@ -123,11 +168,11 @@ where
         let decline = order.request.as_deref().ok_or(SubmitError::NoRequest)?;
         let key = order.submission.idempotency_key.ok_or(SubmitError::NoRequest)?;
         let Some(site) = merchant.site(decline.site.as_ref().map(Text::as_str)) else {
-            return Ok(not_ready("The merchant's site was removed from its configuration."));
+            return Ok(not_sent("The merchant's site was removed from its configuration."));
         };
         let request = match evaluate_request(decline, merchant, &site, key, order.expires_at) {
             Ok(request) => request,
-            Err(error) => return Ok(not_ready(&error.to_string())),
+            Err(error) => return Ok(not_sent(&error.to_string())),
         };
         let account = Account {
             merchant: order.key.merchant.clone(),
@@ -149,16 +194,14 @@ where
                 self.postpone(record, self.rules.times.lease).await;
                 Err(SubmitError::Held)
             }
-            ClaimRefused::ReplayWindowOver => {
-                let detail = "The outcome stayed unknown for as long as the provider remembers the key: look for the order \
-                              in the provider's portal before any retry.";
-                let change =
-                    escalate(Reason::new(ReasonCode::OutcomeUnknown, detail), self.surroundings.now());
-                if self.store.escalate(key, &change).await? {
-                    count(metric::ESCALATED_ORDERS);
-                    tracing::error!(order = %key, "the order was handed back: its outcome can't be learnt safely");
-                }
+            ClaimRefused::AtProvider => {
+                tracing::info!(order = %key, "FlexFactor has the order; the sweep reads it");
                 Ok(())
+            }
+            ClaimRefused::ReplayWindowOver(order) => {
+                let detail = "The outcome stayed unknown for as long as FlexFactor is sure to know the key: look for the order \
+                              in its portal before any retry.";
+                self.hand_back(&order, Reason::new(ReasonCode::OutcomeUnknown, detail)).await
             }
         }
     }
@@ -177,8 +220,13 @@ where
     }
 }
 
-fn not_ready(detail: &str) -> Outcome {
-    Outcome::Lost(Reason::new(ReasonCode::MerchantNotReady, detail))
+/// The account at FlexFactor that the merchant's orders go to: a repeat must not go to another.
+fn account_of(merchant: &Merchant) -> String {
+    format!("{}/{}", merchant.environment.word(), merchant.mid)
+}
+
+fn not_sent(detail: &str) -> Outcome {
+    Outcome::NotSent(Reason::new(ReasonCode::MerchantNotReady, detail))
 }
 
 fn outcome_of(answer: flexfactor::Outcome<EvaluateAnswer>, merchant: &Merchant) -> Outcome {
@@ -191,14 +239,16 @@ fn outcome_of(answer: flexfactor::Outcome<EvaluateAnswer>, merchant: &Merchant) 
         flexfactor::Outcome::Refused(refused) => {
             Outcome::Refused { words: format!("HTTP {}: {}", refused.http, refused.words) }
         }
-        flexfactor::Outcome::Unknown(lost) => {
-            let code = match lost {
-                Lost::TimedOut | Lost::Disconnected => ReasonCode::SubmissionTimedOut,
-                Lost::ServerFailed(_) | Lost::Busy(_) | Lost::Malformed => ReasonCode::ProviderFailed,
-                Lost::Unauthorized => ReasonCode::MerchantNotReady,
-            };
-            Outcome::Lost(Reason::new(code, lost.to_string()))
-        }
+        flexfactor::Outcome::Unknown(lost) => match lost {
+            Lost::TimedOut | Lost::Disconnected => {
+                Outcome::Lost(Reason::new(ReasonCode::SubmissionTimedOut, lost.to_string()))
+            }
+            Lost::ServerFailed(_) | Lost::Busy(_) | Lost::Malformed => {
+                Outcome::Lost(Reason::new(ReasonCode::ProviderFailed, lost.to_string()))
+            }
+            // Without a token that FlexFactor takes, the order itself was not looked at.
+            Lost::Unauthorized => not_sent(&lost.to_string()),
+        },
     }
 }
 

@@ -55,8 +55,12 @@ impl FindSecret for Secret {
         let json = r#"{"app_key":"k","app_secret":"s","webhook_keys":[]}"#;
         MerchantSecret::parse(json).map(Arc::new)
     }
-    async fn newer(&self, _: &MerchantId, _: &Arc<MerchantSecret>) -> Option<Arc<MerchantSecret>> {
-        None
+    async fn newer(
+        &self,
+        _: &MerchantId,
+        _: &Arc<MerchantSecret>,
+    ) -> Result<Option<Arc<MerchantSecret>>, SecretError> {
+        Ok(None)
     }
 }
 
@@ -66,6 +70,7 @@ struct Provider {
     answers: Mutex<VecDeque<Answer<EvaluateAnswer>>>,
     requests: Mutex<Vec<Value>>,
     event_before_answer: Option<(&'static MemoryTable, EventKind)>,
+    event_order: &'static str,
 }
 
 impl Evaluate for Provider {
@@ -82,7 +87,7 @@ impl Evaluate for Provider {
                 name: "order.completed".into(),
                 occurred_at: "t".into(),
                 order_id: "INV-1001-r1".parse().unwrap(),
-                provider_order: "p-1".parse().unwrap(),
+                provider_order: self.event_order.parse().unwrap(),
                 confirmation: None,
                 nonce: "n".into(),
             };
@@ -95,6 +100,12 @@ impl Evaluate for Provider {
 
 fn key() -> OrderKey {
     OrderKey { merchant: "acme".parse().unwrap(), order_id: "INV-1001-r1".parse().unwrap() }
+}
+
+/// A claim that another process made now.
+fn held(submission: &TestSubmission) -> Claim {
+    let key = IdempotencyKey::from_random([9; 16]);
+    Claim { key, account: "sandbox/m".to_owned(), now: submission.surroundings.now() }
 }
 
 fn done(word: &str) -> Answer<EvaluateAnswer> {
@@ -129,7 +140,11 @@ async fn submission(mode: &str, answers: impl IntoIterator<Item = Answer<Evaluat
         queue: Queue::default(),
         merchants: table,
         secrets: Secret,
-        provider: Provider { answers: Mutex::new(answers.into_iter().collect()), ..Provider::default() },
+        provider: Provider {
+            answers: Mutex::new(answers.into_iter().collect()),
+            event_order: "p-1",
+            ..Provider::default()
+        },
         surroundings: Surroundings(Mutex::new((now, 0))),
         rules: SubmissionRules { times, retries: [5, 30, 120].map(SignedDuration::from_secs).to_vec() },
     }
@@ -230,6 +245,62 @@ async fn a_refusal_is_final_and_in_the_provider_s_words() {
     assert_eq!(order.reason.unwrap().detail, "HTTP 400: Transaction.Id: The Id field is required.");
 }
 
+/// After an attempt that may have been taken, a refusal proves nothing: people look before anybody retries.
+#[tokio::test]
+async fn a_refusal_after_an_unknown_outcome_is_not_taken_for_there_is_no_order() {
+    let refused = Refused { http: 400, words: "OrderId: already exists".into() };
+    let submission = submission("managed", [Answer::Unknown(Lost::TimedOut), Answer::Refused(refused)]).await;
+    assert!(submission.run().await.is_err());
+    submission.pass(SignedDuration::from_secs(5));
+    submission.run().await.unwrap();
+    let order = submission.order().await;
+    assert_eq!((order.status, order.due), (Status::Escalated, None));
+    assert!(order.reason.unwrap().detail.contains("already exists"));
+}
+
+/// Without a token nothing was sent: the order waits as if it had not been tried, and no clock runs.
+#[tokio::test]
+async fn what_was_certainly_not_sent_is_not_an_unknown_outcome() {
+    let refused = Refused { http: 400, words: "bad".into() };
+    let answers =
+        [Answer::Unknown(Lost::Unauthorized), Answer::Unknown(Lost::Unauthorized), Answer::Refused(refused)];
+    let submission = submission("managed", answers).await;
+    for _ in 0..2 {
+        assert!(matches!(submission.run().await, Err(SubmitError::NotSent(_))));
+        let order = submission.order().await;
+        assert_eq!((order.status, order.submission.first_attempt_at), (Status::Received, None));
+        assert!(order.due.is_some() && order.request.is_some());
+        submission.pass(SignedDuration::from_hours(25));
+    }
+    submission.run().await.unwrap();
+    assert_eq!(
+        submission.order().await.status,
+        Status::Rejected,
+        "the first that was sent is the first attempt"
+    );
+}
+
+#[tokio::test]
+async fn a_repeat_never_goes_to_another_account() {
+    let submission = submission("managed", [Answer::Unknown(Lost::TimedOut)]).await;
+    assert!(submission.run().await.is_err());
+    let moved = json!({"enabled": true, "mode": "managed", "environment": "sandbox", "mid": "other", "sites": {"plans": {}}});
+    submission.store.put_merchant("acme".parse().unwrap(), serde_json::from_value(moved).unwrap());
+    submission.run().await.unwrap();
+    assert_eq!(submission.order().await.status, Status::Escalated);
+    assert_eq!(submission.keys_sent().len(), 1);
+}
+
+#[tokio::test]
+async fn two_ids_of_one_order_are_told_and_the_first_is_kept() {
+    let mut submission = submission("managed", [done("SUBMITTED")]).await;
+    submission.provider.event_before_answer = Some((submission.store, EventKind::Progress));
+    submission.provider.event_order = "p-0";
+    submission.run().await.unwrap();
+    let order = submission.order().await;
+    assert_eq!((order.status, order.provider_order.unwrap().as_str()), (Status::Escalated, "p-0"));
+}
+
 #[tokio::test]
 async fn the_webhook_that_came_before_the_answer_stays() {
     for answer in [done("SUBMITTED"), done("DECLINED"), Answer::Unknown(Lost::TimedOut)] {
@@ -251,7 +322,7 @@ async fn a_message_that_comes_twice_submits_once() {
 #[tokio::test]
 async fn a_claim_that_somebody_holds_is_waited_for() {
     let submission = submission("managed", []).await;
-    let claim = Claim { key: IdempotencyKey::from_random([9; 16]), now: submission.surroundings.now() };
+    let claim = held(&submission);
     submission.store.claim(&key(), &claim, &submission.rules.times).await.unwrap();
     assert!(matches!(submission.run().await, Err(SubmitError::Held)));
     assert_eq!(*submission.queue.0.lock().unwrap(), [90]);
@@ -261,7 +332,7 @@ async fn a_claim_that_somebody_holds_is_waited_for() {
 async fn a_crash_after_the_call_repeats_it_with_the_same_key() {
     let submission = submission("managed", [done("SUBMITTED")]).await;
     // The process that held this claim died after its call.
-    let claim = Claim { key: IdempotencyKey::from_random([9; 16]), now: submission.surroundings.now() };
+    let claim = held(&submission);
     submission.store.claim(&key(), &claim, &submission.rules.times).await.unwrap();
     submission.pass(SignedDuration::from_secs(90));
     submission.run().await.unwrap();
@@ -272,7 +343,7 @@ async fn a_crash_after_the_call_repeats_it_with_the_same_key() {
 async fn past_the_replay_window_nothing_is_sent_and_people_are_told() {
     let submission = submission("managed", [Answer::Unknown(Lost::TimedOut)]).await;
     assert!(submission.run().await.is_err());
-    submission.pass(SignedDuration::from_hours(24));
+    submission.pass(SignedDuration::from_hours(24) - SignedDuration::from_secs(90));
     submission.run().await.unwrap();
     let order = submission.order().await;
     assert_eq!((order.status, order.due), (Status::Escalated, None));

@@ -8,6 +8,9 @@ use lambda_kit::settings::{Settings, SettingsError};
 use models::submission::Times;
 use models::sweep::CancelledPastExpiry;
 
+/// How long the store and the secret of one look may take together: three calls of three seconds (lambda-kit's aws.rs).
+const STORE_TIME: Duration = Duration::from_secs(9);
+
 /// How one order is looked at.
 #[derive(Debug, Clone)]
 pub(crate) struct LookRules {
@@ -43,18 +46,19 @@ impl SweepSettings {
     }
 
     fn read(mut settings: Settings) -> Result<Self, SettingsError> {
-        let timeout = Duration::from_millis(settings.parsed("PROVIDER_TIMEOUT_MILLIS", 0));
+        let provider = ClientConfig {
+            sandbox_url: settings.text("FLEXFACTOR_SANDBOX_URL"),
+            production_url: settings.text("FLEXFACTOR_PRODUCTION_URL"),
+            timeout: Duration::from_millis(settings.parsed("PROVIDER_TIMEOUT_MILLIS", 0)),
+        };
+        let look_time = provider.call_time().saturating_add(STORE_TIME);
         let cancelled =
             [("expired", CancelledPastExpiry::Expired), ("cancelled", CancelledPastExpiry::Cancelled)];
         let read = Self {
             orders_table: settings.text("ORDERS_TABLE"),
             evaluations_queue_url: settings.text("EVALUATIONS_QUEUE_URL"),
             merchant_secret_prefix: settings.text("MERCHANT_SECRET_PREFIX"),
-            provider: ClientConfig {
-                sandbox_url: settings.text("FLEXFACTOR_SANDBOX_URL"),
-                production_url: settings.text("FLEXFACTOR_PRODUCTION_URL"),
-                timeout,
-            },
+            provider,
             look: LookRules {
                 times: Times {
                     // The sweep claims nothing.
@@ -70,8 +74,7 @@ impl SweepSettings {
             sweep: SweepRules {
                 orders_max: settings.parsed("SWEEP_ORDERS_MAX", 0),
                 ahead_max: settings.seconds("SWEEP_AHEAD_SECONDS_MAX"),
-                // A token, a read, and as much again for the store.
-                look_time: timeout.saturating_mul(3),
+                look_time,
             },
         };
         settings.finish()?;

@@ -51,8 +51,12 @@ impl FindSecret for Secret {
     async fn secret(&self, _: &MerchantId) -> Result<Arc<MerchantSecret>, SecretError> {
         MerchantSecret::parse(r#"{"app_key":"k","app_secret":"s","webhook_keys":[]}"#).map(Arc::new)
     }
-    async fn newer(&self, _: &MerchantId, _: &Arc<MerchantSecret>) -> Option<Arc<MerchantSecret>> {
-        None
+    async fn newer(
+        &self,
+        _: &MerchantId,
+        _: &Arc<MerchantSecret>,
+    ) -> Result<Option<Arc<MerchantSecret>>, SecretError> {
+        Ok(None)
     }
 }
 
@@ -134,7 +138,11 @@ impl TestSweep {
 
     async fn claimed(&self, order_id: &str) -> Order {
         let key = self.received(order_id).await;
-        let claim = Claim { key: IdempotencyKey::from_random([1; 16]), now: start() };
+        let claim = Claim {
+            key: IdempotencyKey::from_random([1; 16]),
+            account: "sandbox/m".to_owned(),
+            now: start(),
+        };
         self.looker.store.claim(&key, &claim, &times()).await.unwrap();
         self.order(&key).await
     }

@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
-use flexfactor::webhook::{Delivery, Forged, Notice, NoticeError, Policy, Verified, verify};
+use flexfactor::webhook::{Delivery, Forged, Notice, Policy, Verified, verify};
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::{Request, RequestExt as _};
 use lambda_kit::clock::Clock;
-use lambda_kit::secrets::{FindSecret, MerchantSecret};
+use lambda_kit::secrets::{FindSecret, MerchantSecret, SecretError};
 use lambda_kit::telemetry::{count, metric};
-use models::card_guard::{redact, redact_unparsed};
+use models::card_guard::{holds_card_number, redact, redact_unparsed};
 use models::event::OrderEvent;
 use models::ids::{MerchantId, OrderId, OrderKey};
 use models::merchant::Environment;
@@ -67,11 +67,12 @@ where
             Err(error) => return unavailable(&merchant, &error),
         };
         let call = Call { merchant: &merchant, environment, now: self.clock.now() };
-        let notice = self
-            .verified(&call, &delivery(request), &secret)
-            .await
-            .and_then(|verified| Notice::read(verified, call.environment).map(|notice| (verified, notice)));
-        match notice {
+        let verified = match self.verified(&call, &delivery(request), &secret).await {
+            Ok(verified) => verified,
+            Err(error) => return unavailable(&merchant, &error),
+        };
+        let read = |verified| Notice::read(verified, call.environment).map(|notice| (verified, notice));
+        match verified.and_then(read) {
             Ok((verified, notice)) => self.take(&call, verified, notice).await,
             Err(forged) => {
                 count(metric::FORGED_WEBHOOKS);
@@ -81,20 +82,21 @@ where
         }
     }
 
-    /// A signature that fails may be one by a new key that our copy of the secret does not have yet.
+    /// A signature that fails may be one by a new key that our copy of the secret does not have yet. Where that can't be
+    /// found out, the webhook is neither taken nor refused.
     async fn verified<'a>(
         &self,
         call: &Call<'_>,
         delivery: &Delivery<'a>,
         secret: &Arc<MerchantSecret>,
-    ) -> Result<Verified<'a>, Forged> {
+    ) -> Result<Result<Verified<'a>, Forged>, SecretError> {
         let policy = Policy { host: &self.rules.host, date_window: self.rules.date_window };
         match verify(delivery, &secret.webhook_keys, &policy, call.now) {
-            Err(Forged::Signature) => match self.secrets.newer(call.merchant, secret).await {
+            Err(Forged::Signature) => Ok(match self.secrets.newer(call.merchant, secret).await? {
                 Some(newer) => verify(delivery, &newer.webhook_keys, &policy, call.now),
                 None => Err(Forged::Signature),
-            },
-            other => other,
+            }),
+            other => Ok(other),
         }
     }
 
@@ -103,16 +105,12 @@ where
             Notice::Order(event) => self.apply(call, verified, &event).await,
             Notice::Account(name) => {
                 let why = format!("The event {name} is about the merchant's account and is only kept.");
-                self.park(call, verified, Unapplied { kind: ParkedKind::AccountEvent, order_id: None, why })
-                    .await
+                self.park(call, verified, ParkedKind::AccountEvent, why).await
             }
             Notice::Unknown(error) => {
                 count(metric::UNKNOWN_PROVIDER_VALUES);
-                let order_id = match &error {
-                    NoticeError::Shape | NoticeError::Event(_) | NoticeError::OrderId => None,
-                };
                 let why = error.to_string();
-                self.park(call, verified, Unapplied { kind: ParkedKind::UnknownEvent, order_id, why }).await
+                self.park(call, verified, ParkedKind::UnknownEvent, why).await
             }
         }
     }
@@ -123,7 +121,6 @@ where
             Ok(applied) => applied,
             Err(error) => return unavailable(call.merchant, &error),
         };
-        let order_id = Some(event.order_id.clone());
         match applied {
             Applied::Done => {
                 tracing::info!(order = %key, event = event.name, "an event was applied");
@@ -140,25 +137,23 @@ where
             }
             Applied::Orphan => {
                 let why = "No order of ours has this id.".to_owned();
-                self.park(call, verified, Unapplied { kind: ParkedKind::OrphanEvent, order_id, why }).await
+                self.park(call, verified, ParkedKind::OrphanEvent, why).await
             }
             Applied::OtherProviderOrder => {
                 let why = "The order is known under another id of the provider's.".to_owned();
-                self.park(call, verified, Unapplied { kind: ParkedKind::MismatchedEvent, order_id, why })
-                    .await
+                self.park(call, verified, ParkedKind::MismatchedEvent, why).await
             }
         }
     }
 
-    async fn park(&self, call: &Call<'_>, verified: Verified<'_>, unapplied: Unapplied) -> Answer {
-        let Unapplied { kind, order_id, why } = unapplied;
+    async fn park(&self, call: &Call<'_>, verified: Verified<'_>, kind: ParkedKind, why: String) -> Answer {
         if kind != ParkedKind::AccountEvent {
             count(metric::PARKED_EVENTS);
         }
         let kept = kept_of(verified.body());
         let parked = Parked {
             merchant: Some(call.merchant.clone()),
-            order_id,
+            order_id: kept.order_id,
             kind,
             // The event's own time, so that a copy sent again is kept once.
             arrived_at: kept.occurred_at.unwrap_or(call.now),
@@ -177,16 +172,10 @@ where
     }
 }
 
-/// An event that can't be applied, and why.
-struct Unapplied {
-    kind: ParkedKind,
-    order_id: Option<OrderId>,
-    why: String,
-}
-
-/// What is kept of a body that can't be applied.
+/// What is kept of a body that can't be applied: all of it, but for card numbers.
 struct Kept {
     id: String,
+    order_id: Option<OrderId>,
     occurred_at: Option<Timestamp>,
     copy: String,
 }
@@ -195,18 +184,23 @@ fn kept_of(body: &[u8]) -> Kept {
     match serde_json::from_slice::<serde_json::Value>(body) {
         Ok(mut value) => {
             let copy = cut(redact(&value).to_string());
-            let occurred_at = value.get("TimeStamp").and_then(|at| at.as_str()?.parse().ok());
+            let text = |name: &str| value.get(name).and_then(serde_json::Value::as_str);
+            let occurred_at = text("TimeStamp").and_then(|at| at.parse().ok());
+            let order_id = text("ExternalOrderId").and_then(|id| id.parse().ok());
             // A copy sent again differs in this flag alone, and is the same event.
             if let Some(fields) = value.as_object_mut() {
                 fields.remove("IsResent");
             }
-            Kept { id: short_hash(value.to_string().as_bytes()), occurred_at, copy }
+            Kept { id: short_hash(value.to_string().as_bytes()), order_id, occurred_at, copy }
         }
-        Err(_) => Kept {
-            id: short_hash(body),
-            occurred_at: None,
-            copy: redact_unparsed(&String::from_utf8_lossy(body), COPY_BYTES_MAX),
-        },
+        Err(_) => {
+            let text = String::from_utf8_lossy(body);
+            let copy = match holds_card_number(&text) {
+                true => redact_unparsed(&text, COPY_BYTES_MAX),
+                false => cut(text.into_owned()),
+            };
+            Kept { id: short_hash(body), order_id: None, occurred_at: None, copy }
+        }
     }
 }
 

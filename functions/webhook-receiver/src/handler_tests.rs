@@ -1,7 +1,7 @@
 //! The handler over the in-memory table, with requests in API Gateway's own form.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -29,11 +29,14 @@ const NEW_KEY: &str =
 const HOST: &str = "hooks.example";
 const NOW: &str = "2026-11-25T10:00:00Z";
 
-struct Fixed;
+/// A clock that stands but for a millisecond a look, so that no two deliveries come at one moment.
+#[derive(Default)]
+struct Ticking(AtomicI64);
 
-impl Clock for Fixed {
+impl Clock for Ticking {
     fn now(&self) -> Timestamp {
-        NOW.parse().unwrap()
+        let now: Timestamp = NOW.parse().unwrap();
+        now + SignedDuration::from_millis(self.0.fetch_add(1, Ordering::SeqCst))
     }
 }
 
@@ -41,6 +44,7 @@ impl Clock for Fixed {
 struct Secrets {
     cached: Arc<MerchantSecret>,
     newest: Arc<MerchantSecret>,
+    is_down: AtomicBool,
 }
 
 fn secret(keys: &[&str]) -> Arc<MerchantSecret> {
@@ -52,8 +56,15 @@ impl FindSecret for Secrets {
     async fn secret(&self, _: &MerchantId) -> Result<Arc<MerchantSecret>, SecretError> {
         Ok(self.cached.clone())
     }
-    async fn newer(&self, _: &MerchantId, _: &Arc<MerchantSecret>) -> Option<Arc<MerchantSecret>> {
-        Some(self.newest.clone())
+    async fn newer(
+        &self,
+        _: &MerchantId,
+        _: &Arc<MerchantSecret>,
+    ) -> Result<Option<Arc<MerchantSecret>>, SecretError> {
+        match self.is_down.load(Ordering::SeqCst) {
+            true => Err(SecretError::Unavailable("down".to_owned())),
+            false => Ok(Some(self.newest.clone())),
+        }
     }
 }
 
@@ -97,7 +108,7 @@ impl Table for Store {
     }
 }
 
-type TestReceiver = Receiver<&'static Store, &'static Store, Secrets, Fixed>;
+type TestReceiver = Receiver<&'static Store, &'static Store, Secrets, Ticking>;
 
 async fn receiver() -> TestReceiver {
     let store: &'static Store = Box::leak(Box::default());
@@ -116,8 +127,8 @@ async fn receiver() -> TestReceiver {
     Receiver {
         store,
         merchants: store,
-        secrets: Secrets { cached: secret(&[KEY]), newest: secret(&[KEY]) },
-        clock: Fixed,
+        secrets: Secrets { cached: secret(&[KEY]), newest: secret(&[KEY]), is_down: AtomicBool::new(false) },
+        clock: Ticking::default(),
         rules: ReceiverRules {
             host: HOST.to_owned(),
             date_window: SignedDuration::from_secs(300),
@@ -236,8 +247,8 @@ async fn nothing_forged_is_accepted_and_nothing_is_written_for_it() {
     let forgeries: [(&str, Webhook); 6] = [
         ("another key", completed().with(|w| w.key = NEW_KEY.into())),
         ("another host", completed().with(|w| w.host = "abc.execute-api.us-east-1.amazonaws.com".into())),
-        ("too early", completed().with(|w| w.date = "Wed, 25 Nov 2026 09:54:59 GMT".into())),
-        ("too late", completed().with(|w| w.date = "Wed, 25 Nov 2026 10:05:01 GMT".into())),
+        ("too early", completed().with(|w| w.date = "Wed, 25 Nov 2026 09:54:58 GMT".into())),
+        ("too late", completed().with(|w| w.date = "Wed, 25 Nov 2026 10:05:02 GMT".into())),
         ("no date", completed().with(|w| w.date = "now".into())),
         ("live event for a test merchant", completed().with(live)),
     ];
@@ -255,6 +266,9 @@ async fn a_header_that_comes_twice_counts_as_missing() {
     let mut request = completed().request();
     request.headers_mut().append("x-fc-nonce", "ffff".parse().unwrap());
     assert_eq!(receiver.receive(&request).await, Answer::NotVerified(Forged::HeaderMissing));
+    // An HTTP API joins the two.
+    let joined = completed().with(|w| w.nonce.push_str(",ffff"));
+    assert_eq!(receiver.receive(&joined.request()).await, Answer::NotVerified(Forged::Nonce));
 }
 
 #[tokio::test]
@@ -275,7 +289,12 @@ async fn an_event_counts_once_and_a_delivery_is_taken_once() {
 async fn a_rotated_key_is_found_without_losing_a_webhook() {
     let mut receiver = receiver().await;
     receiver.secrets.newest = secret(&[NEW_KEY, KEY]);
-    assert_eq!(receiver.send(&completed().with(|w| w.key = NEW_KEY.into())).await, 200);
+    let by_new_key = completed().with(|w| w.key = NEW_KEY.into());
+    // While the new secret can't be read, the webhook may be genuine: it must be sent again.
+    receiver.secrets.is_down.store(true, Ordering::SeqCst);
+    assert_eq!(receiver.send(&by_new_key).await, 503);
+    receiver.secrets.is_down.store(false, Ordering::SeqCst);
+    assert_eq!(receiver.send(&by_new_key).await, 200);
 }
 
 #[tokio::test]
@@ -285,7 +304,7 @@ async fn what_cannot_be_applied_is_parked_once_and_acknowledged() {
         (webhook("order.paused", "INV-1001-r1"), ParkedKind::UnknownEvent),
         (webhook("payout.created", ""), ParkedKind::AccountEvent),
         (completed().with(|w| w.body = "{\"Event\":1}".into()), ParkedKind::UnknownEvent),
-        (completed().with(|w| w.body = "4111111111111111".into()), ParkedKind::UnknownEvent),
+        (completed().with(|w| w.body = "pan 4111111111111111".into()), ParkedKind::UnknownEvent),
     ];
     for (webhook, kind) in cases {
         let receiver = receiver().await;
@@ -303,9 +322,28 @@ async fn what_cannot_be_applied_is_parked_once_and_acknowledged() {
 }
 
 #[tokio::test]
+async fn a_verified_body_that_is_not_understood_is_kept_raw_and_under_its_order() {
+    let receiver = receiver().await;
+    let text = "order 17 was paused on 2026-11-25";
+    assert_eq!(receiver.send(&completed().with(|w| w.body = text.into())).await, 200);
+    assert_eq!(receiver.store.table.parked()[0].copy, text);
+    let unknown = webhook("order.paused", "INV-1001-r1").with(|w| w.nonce = "0c".repeat(16));
+    assert_eq!(receiver.send(&unknown).await, 200);
+    let parked = receiver.store.table.parked();
+    let named = parked.iter().find_map(|parked| parked.order_id.as_ref());
+    assert_eq!(named.map(OrderId::as_str), Some("INV-1001-r1"));
+}
+
+#[tokio::test]
 async fn every_documented_event_is_accepted() {
     for name in flexfactor::mapping::EventName::KNOWN {
-        assert_eq!(receiver().await.send(&webhook(name, "INV-1001-r1")).await, 200, "{name}");
+        let receiver = receiver().await;
+        assert_eq!(receiver.send(&webhook(name, "INV-1001-r1")).await, 200, "{name}");
+        let kinds: Vec<_> = receiver.store.table.parked().iter().map(|parked| parked.kind).collect();
+        match name.starts_with("payout.") {
+            true => assert_eq!(kinds, [ParkedKind::AccountEvent], "{name}"),
+            false => assert_eq!((kinds.len(), receiver.order().await.seen.len()), (0, 2), "{name}"),
+        }
     }
 }
 

@@ -21,6 +21,8 @@ use crate::wire::token::{TokenRequest, TokenResponse};
 
 /// Largest answer read, in bytes. Recorded answers have less than 2 KB.
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
+/// Longest status word kept, in bytes. Known ones have at most 15.
+const WORD_BYTES_MAX: usize = 64;
 
 /// An answer of `/evaluate`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,8 +73,17 @@ pub struct ClientConfig {
     pub sandbox_url: String,
     /// The same of production.
     pub production_url: String,
-    /// How long a call may take, from connecting to the last byte. FlexFactor documents no limit.
+    /// How long one request may take, from connecting to the last byte. FlexFactor documents no limit.
     pub timeout: Duration,
+}
+
+impl ClientConfig {
+    /// How long a call may take with all that belongs to it: waiting for somebody else's token, fetching one, the request,
+    /// and once more with a fresh token. Callers plan with it: beyond it the outcome is not known.
+    #[must_use]
+    pub fn call_time(&self) -> Duration {
+        self.timeout.saturating_mul(3) / 2
+    }
 }
 
 /// Why no client can be made.
@@ -93,6 +104,7 @@ pub struct Client {
     sandbox: Url,
     production: Url,
     tokens: TokenCache,
+    call_time: Duration,
 }
 
 impl Client {
@@ -115,6 +127,7 @@ impl Client {
             sandbox: base(&config.sandbox_url)?,
             production: base(&config.production_url)?,
             tokens: TokenCache::default(),
+            call_time: config.call_time(),
         })
     }
 
@@ -153,9 +166,20 @@ impl Client {
         }
     }
 
+    /// Calls within the time that a call may take.
+    async fn call<T: DeserializeOwned>(
+        &self,
+        account: &Account,
+        now: Timestamp,
+        request: impl Fn() -> RequestBuilder,
+    ) -> Outcome<T> {
+        let call = self.call_with_token(account, now, request);
+        tokio::time::timeout(self.call_time, call).await.unwrap_or(Outcome::Unknown(Lost::TimedOut))
+    }
+
     /// Calls with a token; where FlexFactor no longer takes it (401), once more with a fresh one. A 401 comes before
     /// any effect, so that the second call is the first that counts.
-    async fn call<T: DeserializeOwned>(
+    async fn call_with_token<T: DeserializeOwned>(
         &self,
         account: &Account,
         now: Timestamp,
@@ -204,7 +228,7 @@ impl Evaluate for Client {
 
 fn evaluate_answer(answer: EvaluateResponse) -> Option<EvaluateAnswer> {
     let id = answer.order_session_key.or(answer.order_id)?;
-    let word = answer.status?;
+    let word = bounded(answer.status?);
     Some(EvaluateAnswer { provider_order: id.parse().ok()?, status: EvaluateStatus::parse(&word), word })
 }
 
@@ -229,12 +253,20 @@ impl ReadOrder for Client {
 
 fn order_answer(answer: OrderResponse) -> Option<OrderAnswer> {
     match (answer.status_name, answer.status) {
-        (Some(word), _) => Some(OrderAnswer { status: OrderStatus::parse(&word), word }),
+        (Some(word), _) => {
+            let word = bounded(word);
+            Some(OrderAnswer { status: OrderStatus::parse(&word), word })
+        }
         (None, Some(number)) => {
             Some(OrderAnswer { status: OrderStatus::from_number(number), word: number.to_string() })
         }
         (None, None) => None,
     }
+}
+
+fn bounded(mut word: String) -> String {
+    word.truncate(word.floor_char_boundary(WORD_BYTES_MAX));
+    word
 }
 
 fn lost_by(error: &reqwest::Error) -> Lost {

@@ -133,18 +133,19 @@ pub trait FindSecret: Send + Sync {
     ) -> impl Future<Output = Result<Arc<MerchantSecret>, SecretError>> + Send;
 
     /// A secret that is newer than `than`, with which a verification failed; `None` where there is none, or where it
-    /// was read only just now.
+    /// was read only just now. An error says that nobody knows.
     fn newer(
         &self,
         merchant: &MerchantId,
         than: &Arc<MerchantSecret>,
-    ) -> impl Future<Output = Option<Arc<MerchantSecret>>> + Send;
+    ) -> impl Future<Output = Result<Option<Arc<MerchantSecret>>, SecretError>> + Send;
 }
 
 #[derive(Debug, Clone)]
 struct Cached {
     secret: Arc<MerchantSecret>,
-    read_at: Timestamp,
+    /// When reading it was tried last.
+    tried_at: Timestamp,
     fresh_until: Timestamp,
 }
 
@@ -172,7 +173,7 @@ impl<F: FetchSecret, C: Clock> Secrets<F, C> {
         use secrecy::ExposeSecret as _;
         let json = self.source.fetch(merchant).await?;
         let secret = Arc::new(MerchantSecret::parse(json.expose_secret())?);
-        Ok(Cached { secret, read_at: now, fresh_until: after(now, SECRET_FRESH) })
+        Ok(Cached { secret, tried_at: now, fresh_until: after(now, SECRET_FRESH) })
     }
 }
 
@@ -201,23 +202,24 @@ impl<F: FetchSecret, C: Clock> FindSecret for Secrets<F, C> {
         }
     }
 
-    async fn newer(&self, merchant: &MerchantId, than: &Arc<MerchantSecret>) -> Option<Arc<MerchantSecret>> {
+    async fn newer(
+        &self,
+        merchant: &MerchantId,
+        than: &Arc<MerchantSecret>,
+    ) -> Result<Option<Arc<MerchantSecret>>, SecretError> {
         let now = self.clock.now();
         let slot = self.slot(merchant);
         let mut held = slot.lock().await;
-        match held.as_ref() {
+        match held.as_mut() {
             // Somebody else has read a newer one meanwhile.
-            Some(cached) if !Arc::ptr_eq(&cached.secret, than) => return Some(cached.secret.clone()),
-            Some(cached) if now < after(cached.read_at, SECRET_REREAD_AFTER) => return None,
-            Some(_) | None => {}
+            Some(cached) if !Arc::ptr_eq(&cached.secret, than) => return Ok(Some(cached.secret.clone())),
+            Some(cached) if now < after(cached.tried_at, SECRET_REREAD_AFTER) => return Ok(None),
+            // Noted before it is tried: a try that fails is not to be repeated at every forgery either.
+            Some(cached) => cached.tried_at = now,
+            None => {}
         }
-        match self.read(merchant, now).await {
-            Ok(cached) => Some(held.insert(cached).secret.clone()),
-            Err(error) => {
-                tracing::warn!(%merchant, %error, "the merchant's secret could not be read again");
-                None
-            }
-        }
+        let cached = self.read(merchant, now).await?;
+        Ok(Some(held.insert(cached).secret.clone()))
     }
 }
 
@@ -295,13 +297,20 @@ mod tests {
         let fake = Fake::default();
         let secrets = Secrets::new(&fake, &fake);
         let first = secrets.secret(&acme()).await.unwrap();
-        assert!(secrets.newer(&acme(), &first).await.is_none());
+        let newer = async |than| secrets.newer(&acme(), than).await.unwrap();
+        assert!(newer(&first).await.is_none());
         fake.seconds.store(10, Ordering::SeqCst);
-        let second = secrets.newer(&acme(), &first).await.unwrap();
-        assert!(secrets.newer(&acme(), &second).await.is_none());
+        let second = newer(&first).await.unwrap();
+        assert!(newer(&second).await.is_none());
         // A slower caller that failed with the first secret gets the second without a read.
-        assert!(Arc::ptr_eq(&secrets.newer(&acme(), &first).await.unwrap(), &second));
+        assert!(Arc::ptr_eq(&newer(&first).await.unwrap(), &second));
         assert_eq!(fake.reads.load(Ordering::SeqCst), 2);
+        // In an outage nobody knows; that is asked once and not for every forgery.
+        fake.down.store(true, Ordering::SeqCst);
+        fake.seconds.store(20, Ordering::SeqCst);
+        assert!(secrets.newer(&acme(), &second).await.is_err());
+        assert!(newer(&second).await.is_none());
+        assert_eq!(fake.reads.load(Ordering::SeqCst), 3);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! No card number and no card secret gets past this door, and copies of what was refused are redacted.
 //!
-//! A card number is a run of 13 to 19 digits, single separators allowed, with a card scheme's prefix and length and a
-//! right check digit. An order id that looks exactly like one is refused as well: nobody could tell them apart later.
+//! A card number is 13 to 19 digits in groups, up to three characters between them, with a card scheme's prefix and length
+//! and a right check digit. An order id that looks exactly like one is refused as well: nobody could tell them apart later.
 
 use serde_json::Value;
 
@@ -10,6 +10,8 @@ pub const REDACTED: &str = "[redacted]";
 
 const PAN_DIGITS_MIN: usize = 13;
 const PAN_DIGITS_MAX: usize = 19;
+/// How many characters that are no letters may stand between two groups of one number.
+const SEPARATOR_CHARS_MAX: usize = 3;
 
 /// What was found, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,15 +122,25 @@ fn is_secret_name(name: &str) -> bool {
         name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
     let is_result_code =
         matches!(name.as_str(), "cvvresult" | "cavvresult" | "cvvresultcode" | "cavvresultcode");
-    let parts = ["cvv", "cvc", "securitycode", "verificationvalue", "cardnumber", "trackdata", "pinblock"];
-    let whole = ["pan", "pin", "cid", "track1", "track2"];
+    let parts = [
+        "cvv",
+        "cvc",
+        "securitycode",
+        "verificationvalue",
+        "verificationcode",
+        "cardnumber",
+        "cardcode",
+        "trackdata",
+        "pinblock",
+    ];
+    let whole = ["pan", "pin", "cid", "csc", "cvn", "cvd", "track1", "track2"];
     !is_result_code && (parts.iter().any(|part| name.contains(part)) || whole.contains(&name.as_str()))
 }
 
 /// Whether the text holds what looks like a card number.
 #[must_use]
 pub fn holds_card_number(text: &str) -> bool {
-    !is_guid(text) && digit_runs(text).any(|run| is_card_number(&run))
+    !is_guid(text) && digit_runs(text).iter().any(|groups| run_holds_card_number(groups))
 }
 
 /// Tokens and provider ids are GUIDs; their hexadecimal digits sometimes make a run of 13 and are no card number.
@@ -136,33 +148,55 @@ fn is_guid(text: &str) -> bool {
     text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
 }
 
-/// Runs of digits in which single separators may stand between digits.
-fn digit_runs(text: &str) -> impl Iterator<Item = Vec<u8>> {
-    let mut runs = vec![Vec::new()];
-    let mut separated = false;
+/// Runs of groups of digits: between the groups of a run stand one to three characters that are no letters.
+fn digit_runs(text: &str) -> Vec<Vec<Vec<u8>>> {
+    let mut runs: Vec<Vec<Vec<u8>>> = Vec::new();
+    let mut gap = usize::MAX;
     for c in text.chars() {
-        let run = runs.last_mut();
-        match (c.to_digit(10).and_then(|digit| u8::try_from(digit).ok()), run) {
-            (Some(digit), Some(run)) => {
-                run.push(digit);
-                separated = false;
+        match (digit_of(c), runs.last_mut()) {
+            (Some(digit), Some(groups)) if gap <= SEPARATOR_CHARS_MAX => match groups.last_mut() {
+                Some(group) if gap == 0 => group.push(digit),
+                Some(_) | None => groups.push(vec![digit]),
+            },
+            (Some(digit), Some(_) | None) => runs.push(vec![vec![digit]]),
+            (None, _) => {
+                gap = if c.is_alphanumeric() { usize::MAX } else { gap.saturating_add(1) };
+                continue;
             }
-            (None, Some(run)) if !run.is_empty() => {
-                if separated || !is_separator(c) {
-                    runs.push(Vec::new());
-                    separated = false;
-                } else {
-                    separated = true;
-                }
-            }
-            _ => {}
         }
+        gap = 0;
     }
-    runs.into_iter()
+    runs
 }
 
-fn is_separator(c: char) -> bool {
-    matches!(c, ' ' | '-' | '.' | '_' | '/' | '\u{a0}')
+/// The decimal digits of the scripts that keyboards and converters produce.
+fn digit_of(c: char) -> Option<u8> {
+    let zero = match c {
+        '0'..='9' => '0',
+        '\u{ff10}'..='\u{ff19}' => '\u{ff10}',
+        '\u{660}'..='\u{669}' => '\u{660}',
+        '\u{6f0}'..='\u{6f9}' => '\u{6f0}',
+        '\u{966}'..='\u{96f}' => '\u{966}',
+        _ => return None,
+    };
+    u8::try_from(u32::from(c).checked_sub(u32::from(zero))?).ok()
+}
+
+/// A card number is made of whole groups, with other numbers beside it (a date, an expiry, a CVV); or it stands at the
+/// start of one long group that something was glued to.
+fn run_holds_card_number(groups: &[Vec<u8>]) -> bool {
+    let of_whole_groups = (0..groups.len()).any(|start| {
+        let mut digits = Vec::new();
+        groups.iter().skip(start).any(|group| {
+            digits.extend_from_slice(group);
+            is_card_number(&digits)
+        })
+    });
+    let glued = |group: &Vec<u8>| {
+        group.len() > PAN_DIGITS_MAX
+            && [15, 16].iter().any(|length| group.get(..*length).is_some_and(is_card_number))
+    };
+    of_whole_groups || groups.iter().any(glued)
 }
 
 fn is_card_number(digits: &[u8]) -> bool {
@@ -225,6 +259,16 @@ mod tests {
             "4111 1111 1111 1111",
             "card 4111.1111.1111.1111 thanks",
             "x4111111111111111y",
+            "4111 1111 1111 1111 12/27",
+            "4111111111111111 123",
+            "41111111111111111227",
+            "txn 7 4111111111111111",
+            "txn-99-4000002760003184",
+            "2026-11-21 4111111111111111",
+            "4111  1111 - 1111\t1111",
+            "4111,1111,1111,1111",
+            "4111\u{2011}1111\u{2011}1111\u{2011}1111",
+            "\u{ff14}111111111111111",
         ] {
             assert!(holds_card_number(pan), "{pan}");
         }
@@ -235,13 +279,16 @@ mod tests {
         for text in [
             "4111111111111112",
             "411111111111",
-            "41111111111111110000",
+            "20261121100000123456",
+            "2026-11-21T09:58:12.123456Z",
+            "2026-11-21 09:58:12.123456",
+            "4111a1111b1111c1111",
             "1712237948565",
             "INV-1001-r1",
             "+15551234567",
             "d3e10716-6aac-4eb8-a74d-c1a3027f1d96",
             "41111111-1111-1111-8111-111111111111",
-            "4111--1111--1111--1111",
+            "4111----1111----1111----1111",
         ] {
             assert!(!holds_card_number(text), "{text}");
         }
@@ -300,7 +347,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_redacted_value_holds_nothing_to_find(pan in any_card_number(), before in "[a-z \"{}]{0,12}", after in "[a-z \"{}]{0,12}") {
+        fn a_redacted_value_holds_nothing_to_find(pan in any_card_number(), before in "([0-9]{1,6} )?[a-z \"{}]{0,12}", after in "[a-z \"{}]{0,12}( [0-9]{1,6})?") {
             let value = json!({"a": format!("{before}{pan}{after}"), "b": [{"cvv": "987"}, pan.clone()], pan.clone(): 1});
             prop_assert!(find(&value).is_some());
             let redacted = redact(&value);

@@ -17,6 +17,8 @@ pub enum Guard {
     Unseen(Tag),
     /// The provider's id is this one, or not known yet.
     ProviderOrder(ProviderOrderId),
+    /// The provider's id is not known yet: nothing says that the provider has the order.
+    NoProviderOrder,
     /// No refund or dispute waits to be read.
     NoOpenSignal,
     /// The present claim is this attempt's.
@@ -42,15 +44,19 @@ pub enum Effect {
     ProviderOrder(ProviderOrderId),
     /// The provider's confirmation is now known.
     Confirmation(String),
-    /// Take the claim: one more attempt, held until then. The key is kept where there is one already.
+    /// Take the claim: one more attempt, held until then. Key and account are kept where there are some already.
     StartAttempt {
         /// The key to use if the order has none.
         key: IdempotencyKey,
+        /// The provider's account it is to go to, if it went to none before.
+        account: String,
         /// Until when the claim holds.
         lease_until: Timestamp,
     },
     /// Give the claim back.
     EndLease,
+    /// The attempts so far sent nothing: the first that counts is still to come.
+    ForgetAttempts,
     /// The decline is no longer needed.
     DropRequest,
     /// How refunds stand.
@@ -117,6 +123,7 @@ impl Guard {
         match self {
             Self::Unseen(tag) => !order.seen.contains(tag),
             Self::ProviderOrder(id) => order.provider_order.as_ref().is_none_or(|known| known == id),
+            Self::NoProviderOrder => order.provider_order.is_none(),
             Self::NoOpenSignal => !order.has_open_signal(),
             Self::Attempt(attempt) => order.submission.attempts == *attempt,
             Self::LeaseOver(now) => {
@@ -139,14 +146,19 @@ impl Effect {
             Self::Remember(tags) => order.seen.extend(tags.iter().cloned()),
             Self::ProviderOrder(id) => order.provider_order = Some(id.clone()),
             Self::Confirmation(confirmation) => order.confirmation = Some(confirmation.clone()),
-            Self::StartAttempt { key, lease_until } => {
+            Self::StartAttempt { key, account, lease_until } => {
                 let submission = &mut order.submission;
                 submission.attempts = submission.attempts.saturating_add(1);
                 submission.idempotency_key.get_or_insert(*key);
+                submission.account.get_or_insert_with(|| account.clone());
                 submission.first_attempt_at.get_or_insert(at);
                 submission.lease_until = Some(to_millis(*lease_until));
             }
             Self::EndLease => order.submission.lease_until = None,
+            Self::ForgetAttempts => {
+                order.submission.first_attempt_at = None;
+                order.submission.account = None;
+            }
             Self::DropRequest => order.request = None,
             Self::Refund(facet) => order.refund = *facet,
             Self::Dispute(facet) => order.dispute = *facet,

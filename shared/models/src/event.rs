@@ -99,6 +99,7 @@ impl OrderEvent {
             | Transition::Escalate
             | Transition::Accept
             | Transition::Claim
+            | Transition::Release
             | Transition::LoseTrack) => close(ends, now),
         };
         let change = if change.transition == Transition::Note {

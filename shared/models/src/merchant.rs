@@ -28,6 +28,17 @@ pub enum Environment {
     Production,
 }
 
+impl Environment {
+    /// The word that is configured and stored.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Sandbox => "sandbox",
+            Self::Production => "production",
+        }
+    }
+}
+
 /// A site of the merchant: a brand with a descriptor of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

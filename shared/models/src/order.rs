@@ -162,6 +162,8 @@ pub enum ReasonCode {
     NeverSubmitted,
     /// The outcome stayed unknown until the bound was used up.
     OutcomeUnknown,
+    /// The provider gave the order two ids: it may have taken it twice.
+    TwoProviderOrders,
     /// The merchant's configuration or credentials are missing.
     MerchantNotReady,
 }
@@ -178,6 +180,7 @@ impl ReasonCode {
         Self::WindowOver,
         Self::NeverSubmitted,
         Self::OutcomeUnknown,
+        Self::TwoProviderOrders,
         Self::MerchantNotReady,
     ];
 
@@ -194,6 +197,7 @@ impl ReasonCode {
             Self::WindowOver => "window_over",
             Self::NeverSubmitted => "never_submitted",
             Self::OutcomeUnknown => "outcome_unknown",
+            Self::TwoProviderOrders => "two_provider_orders",
             Self::MerchantNotReady => "merchant_not_ready",
         }
     }
@@ -225,8 +229,10 @@ pub struct Submission {
     pub idempotency_key: Option<IdempotencyKey>,
     /// Until when the present claim holds.
     pub lease_until: Option<Timestamp>,
-    /// When it was claimed first: the provider's memory of the key is counted from here.
+    /// When the first attempt was claimed that may have been sent: the provider's memory of the key is counted from here.
     pub first_attempt_at: Option<Timestamp>,
+    /// The provider's account that the first of these attempts went to; a repeat goes to no other.
+    pub account: Option<String>,
 }
 
 /// An order.

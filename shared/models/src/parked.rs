@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{MerchantId, OrderId};
 use crate::refusal::Refusal;
 
-/// Largest copy kept of a parked message, in bytes.
-pub const COPY_BYTES_MAX: usize = 32 * 1024;
+/// Largest copy kept of a parked message, in bytes: as large as a decline or a webhook may be.
+pub const COPY_BYTES_MAX: usize = 64 * 1024;
 
 /// What kind of thing was parked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,7 +54,8 @@ pub struct Parked {
     pub order_id: Option<OrderId>,
     /// What it is.
     pub kind: ParkedKind,
-    /// When it came. The same on each delivery of the same message, so that parking it twice keeps one.
+    /// When it came, or, for an event, when it happened. The same on each delivery of the same message where the message
+    /// tells it, so that parking it twice keeps one.
     pub arrived_at: Timestamp,
     /// The message's own id: the same on each delivery.
     pub id: String,

@@ -93,13 +93,19 @@ fn card_refusal(finding: Finding) -> Refusal {
     }
 }
 
-/// What a parser says, without the values it quotes: they may be anything.
+/// What a parser says, without what it quotes: values may be anything. The names of fields it quotes are kept, as the card
+/// guard has passed them.
 fn without_values(message: &str) -> String {
-    let mut kept = String::with_capacity(message.len());
-    for (index, part) in message.split('"').enumerate() {
-        kept.push_str(if index % 2 == 0 { part } else { "\"…\"" });
+    let names_a_field = ["missing field `", "unknown field `", "duplicate field `"];
+    if names_a_field.iter().any(|start| message.starts_with(start)) {
+        return message.to_owned();
     }
-    kept.trim_end_matches('.').to_owned()
+    // What is expected is the parser's own text; the last of these can't be a value's.
+    let Some((told, expected)) = message.rsplit_once(", expected ") else {
+        return message.split(['"', '`']).step_by(2).collect::<Vec<_>>().join("…");
+    };
+    let kind = told.split_once(':').map_or("invalid value", |(kind, _)| kind);
+    format!("{kind}, expected {expected}")
 }
 
 /// Checks a decline against its merchant's configuration and the deployment's limits at the time `now`.
@@ -224,4 +230,23 @@ fn window_days(decline: &Decline, merchant: &Merchant, limits: &Limits) -> Resul
     let sentence =
         format!("The window must be {} to {} days.", limits.window_days_min, limits.window_days_max);
     Err(Refusal::new(Rule::Window, "window_days", sentence))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_parser_quotes_is_not_repeated() {
+        for (message, told) in [
+            ("missing field `avs_result`", "missing field `avs_result`"),
+            ("invalid type: integer `123`, expected a string", "invalid type, expected a string"),
+            ("invalid type: string \"a\\\", expected 1\", expected u64", "invalid type, expected u64"),
+            ("invalid value: integer `-5`, expected u64", "invalid value, expected u64"),
+            ("is longer than 256 bytes", "is longer than 256 bytes"),
+            ("could not parse \"secret\" as a date", "could not parse … as a date"),
+        ] {
+            assert_eq!(without_values(message), told);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Two rules make any order of events end in the same state. Statuses have a rank, and knowledge only moves an order
 //! up: a late approval beats a local expiry, a webhook beats an evaluate answer that comes later. And only our own
-//! steps (claiming, losing track) move among the low ranks, guarded by the attempt they belong to.
+//! steps (claiming, giving a claim back, losing track) move among the low ranks, guarded by the attempt they belong to.
 
 use std::fmt;
 use std::str::FromStr;
@@ -124,6 +124,8 @@ impl Status {
 pub enum Transition {
     /// Somebody takes the right to submit it.
     Claim,
+    /// The claim is given back: it is certain that nothing was sent.
+    Release,
     /// The submission's outcome could not be learnt.
     LoseTrack,
     /// The provider took it.
@@ -150,6 +152,7 @@ impl Transition {
     /// All transitions.
     pub const ALL: &'static [Self] = &[
         Self::Claim,
+        Self::Release,
         Self::LoseTrack,
         Self::Accept,
         Self::RequireCapture,
@@ -171,7 +174,7 @@ impl Transition {
         };
         match self {
             Self::Claim => &[Received, Submitting, Unknown],
-            Self::LoseTrack => &[Submitting],
+            Self::Release | Self::LoseTrack => &[Submitting],
             Self::Accept => &[Received, Submitting, Unknown],
             Self::RequireCapture => &[Received, Submitting, Unknown, Pending],
             Self::Escalate => &[Received, Submitting, Unknown, Pending, CaptureRequired],
@@ -214,6 +217,7 @@ impl Transition {
     pub const fn to(self) -> Option<Status> {
         match self {
             Self::Claim => Some(Status::Submitting),
+            Self::Release => Some(Status::Received),
             Self::LoseTrack => Some(Status::Unknown),
             Self::Accept => Some(Status::Pending),
             Self::RequireCapture => Some(Status::CaptureRequired),
@@ -241,13 +245,13 @@ mod tests {
         assert_eq!("done".parse::<Status>(), Err(StatusError));
     }
 
-    /// All but the claim only move an order up, which is what makes the order of events not matter.
+    /// All but claiming and giving a claim back only move an order up, which is what makes the order of events not matter.
     #[test]
     fn knowledge_only_moves_an_order_up() {
         for transition in Transition::ALL {
             let Some(to) = transition.to() else { continue };
             for from in transition.from() {
-                if *transition != Transition::Claim {
+                if !matches!(transition, Transition::Claim | Transition::Release) {
                     assert!(*from < to, "{transition:?} from {from}");
                 }
             }

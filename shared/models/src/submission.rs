@@ -26,22 +26,31 @@ pub struct Times {
 pub struct Claim {
     /// The key to use if the order has none yet.
     pub key: IdempotencyKey,
+    /// The provider's account that the merchant's orders go to now.
+    pub account: String,
     /// The moment.
     pub now: Timestamp,
 }
 
-/// Takes the right to submit: nobody else holds it, and the provider still knows the key of the first attempt.
+/// Takes the right to submit: nobody else holds it, nothing says that the provider has the order, and the provider will
+/// still know the key of the first attempt when this one arrives, which is within the lease.
 #[must_use]
 pub fn claim(claim: &Claim, times: &Times) -> Change {
     let now = claim.now;
+    let first_attempt_after = later(now, times.lease - times.replay_window);
     Change::new(Transition::Claim, now)
         .guard(Guard::LeaseOver(now))
-        .guard(Guard::FirstAttemptAfter(later(now, -times.replay_window)))
-        .effect(Effect::StartAttempt { key: claim.key, lease_until: later(now, times.lease) })
+        .guard(Guard::NoProviderOrder)
+        .guard(Guard::FirstAttemptAfter(first_attempt_after))
+        .effect(Effect::StartAttempt {
+            key: claim.key,
+            account: claim.account.clone(),
+            lease_until: later(now, times.lease),
+        })
 }
 
 /// Why a claim was not granted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClaimRefused {
     /// There is no such order.
     NoOrder,
@@ -49,8 +58,10 @@ pub enum ClaimRefused {
     Settled(Status),
     /// Somebody else is submitting it now.
     Held,
-    /// The provider may have forgotten the key: a further call could submit it twice.
-    ReplayWindowOver,
+    /// The provider's id of it is known: it is to be read, not submitted.
+    AtProvider,
+    /// The provider may have forgotten the key: a further call could submit it twice. The order as it is.
+    ReplayWindowOver(Box<Order>),
 }
 
 /// Says why a claim made at `now` was refused, from the order that refused it.
@@ -64,7 +75,10 @@ pub fn why_refused(order: Option<&Order>, now: Timestamp) -> ClaimRefused {
     if order.status == Status::Submitting && is_held {
         return ClaimRefused::Held;
     }
-    ClaimRefused::ReplayWindowOver
+    if order.provider_order.is_some() {
+        return ClaimRefused::AtProvider;
+    }
+    ClaimRefused::ReplayWindowOver(Box::new(order.clone()))
 }
 
 /// What the provider's answer to a submission means for the order.
@@ -105,6 +119,8 @@ pub enum Outcome {
     },
     /// It is not known whether the provider took it.
     Lost(Reason),
+    /// It is certain that nothing was sent.
+    NotSent(Reason),
 }
 
 /// What attempt number `attempt` on `order` found out.
@@ -116,6 +132,7 @@ pub fn record(order: &Order, outcome: &Outcome, times: &Times, now: Timestamp) -
             let change = match verdict {
                 Verdict::NotUnderstood => {
                     return lose_track(order, reason, times, now)
+                        .guard(Guard::ProviderOrder(provider_order.clone()))
                         .effect(Effect::ProviderOrder(provider_order.clone()));
                 }
                 Verdict::Working => open_at_provider(Transition::Accept, order, times, now),
@@ -125,12 +142,26 @@ pub fn record(order: &Order, outcome: &Outcome, times: &Times, now: Timestamp) -
                 Verdict::WindowOver => close(Transition::Expire, now),
                 Verdict::CalledOff => close(Transition::Cancel, now),
             };
-            change.effect(Effect::Reason(reason)).effect(Effect::ProviderOrder(provider_order.clone()))
+            change
+                .guard(Guard::ProviderOrder(provider_order.clone()))
+                .effect(Effect::Reason(reason))
+                .effect(Effect::ProviderOrder(provider_order.clone()))
+        }
+        // Only of a first attempt does a refusal say that the provider has no such order.
+        Outcome::Refused { words } if !is_first_attempt(order) => {
+            let detail = format!("Refused, but an earlier attempt may have been taken: {words}");
+            escalate(Reason::new(ReasonCode::ProviderRefused, detail), now)
         }
         Outcome::Refused { words } => close(Transition::Reject, now)
             .effect(Effect::Reason(Reason::new(ReasonCode::ProviderRefused, words.clone()))),
-        Outcome::Lost(reason) => lose_track(order, reason.clone(), times, now),
+        Outcome::NotSent(reason) if is_first_attempt(order) => release(order, reason.clone(), times, now),
+        Outcome::Lost(reason) | Outcome::NotSent(reason) => lose_track(order, reason.clone(), times, now),
     }
+}
+
+/// Whether no attempt before the present one may have reached the provider. `order` is as the claim left it.
+fn is_first_attempt(order: &Order) -> bool {
+    order.submission.first_attempt_at == Some(order.updated_at)
 }
 
 /// Hands an order back to people, because its fate can't be learnt within the bound.
@@ -159,6 +190,18 @@ pub(crate) fn close(transition: Transition, now: Timestamp) -> Change {
         .effect(Effect::Due(None))
         .effect(Effect::EndLease)
         .effect(Effect::DropRequest)
+}
+
+/// Gives the claim back as if it had never been taken, but for its count.
+fn release(order: &Order, reason: Reason, times: &Times, now: Timestamp) -> Change {
+    let due = Due::new(later(now, times.submission_overdue), DueReason::SubmissionOverdue);
+    Change::new(Transition::Release, now)
+        .guard(Guard::Attempt(order.submission.attempts))
+        .guard(Guard::NoOpenSignal)
+        .effect(Effect::Reason(reason))
+        .effect(Effect::Due(Some(due)))
+        .effect(Effect::EndLease)
+        .effect(Effect::ForgetAttempts)
 }
 
 fn lose_track(order: &Order, reason: Reason, times: &Times, now: Timestamp) -> Change {

@@ -40,6 +40,7 @@ pub enum Look {
 pub fn look(order: &Order, times: &Times, now: Timestamp) -> Look {
     let guarded = |change: Change| change.knowing(order);
     match order.status {
+        Status::Received if order.provider_order.is_some() => look_at_unknown(order, times, now, guarded),
         Status::Received if now < order.expires_at => Look::Resubmit(guarded(overdue(times, now))),
         Status::Received => {
             let reason =

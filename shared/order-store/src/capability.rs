@@ -12,6 +12,7 @@ use models::merchant::Merchant;
 use models::order::Order;
 use models::parked::Parked;
 use models::submission::{self, Claim, ClaimRefused, Outcome, Times};
+use models::time::to_millis;
 
 use crate::table::{Changed, Inserted, StoreError, Table};
 
@@ -65,6 +66,17 @@ pub enum Claimed {
     Refused(ClaimRefused),
 }
 
+/// What became of an attempt's outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is recorded: the order as it is now.
+    Made(Box<Order>),
+    /// The order is past it: a webhook was faster, or another attempt.
+    Past,
+    /// The order is known under another id of the provider's: this order.
+    OtherProviderOrder(Box<Order>),
+}
+
 /// Submitting: claim, then record.
 pub trait Submit: Send + Sync {
     /// Takes the right to submit. One conditional write.
@@ -75,14 +87,14 @@ pub trait Submit: Send + Sync {
         times: &Times,
     ) -> impl Future<Output = Result<Claimed, StoreError>> + Send;
 
-    /// Records how an attempt ended. `None` where the order was past it: a webhook was faster. One conditional write.
+    /// Records how an attempt ended. One conditional write.
     fn record(
         &self,
         order: &Order,
         outcome: &Outcome,
         times: &Times,
         now: Timestamp,
-    ) -> impl Future<Output = Result<Option<Order>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Recorded, StoreError>> + Send;
 
     /// Hands an order back to people; `false` where it was settled meanwhile.
     fn escalate(
@@ -178,9 +190,17 @@ impl<T: Table> Submit for T {
         outcome: &Outcome,
         times: &Times,
         now: Timestamp,
-    ) -> Result<Option<Order>, StoreError> {
+    ) -> Result<Recorded, StoreError> {
         let change = submission::record(order, outcome, times, now);
-        make(self, &order.key, change).await
+        if let Some(order) = make(self, &order.key, change).await? {
+            return Ok(Recorded::Made(Box::new(order)));
+        }
+        let Outcome::Answered { provider_order, .. } = outcome else { return Ok(Recorded::Past) };
+        // Off the common path: who refused it is worth a read.
+        let stored = Table::read(self, &order.key).await?;
+        let other =
+            stored.filter(|stored| stored.provider_order.as_ref().is_some_and(|id| id != provider_order));
+        Ok(other.map_or(Recorded::Past, |other| Recorded::OtherProviderOrder(Box::new(other))))
     }
 
     async fn escalate(&self, key: &OrderKey, change: &Change) -> Result<bool, StoreError> {
@@ -221,6 +241,10 @@ impl<T: Table> ApplyEvent for T {
             (attempt, applied) = match event.resolve(order.as_deref(), now) {
                 Resolution::Orphan => return Ok(Applied::Orphan),
                 Resolution::OtherProviderOrder => return Ok(Applied::OtherProviderOrder),
+                // Changed at this very moment: our own write, whose answer was lost and which the SDK has repeated.
+                Resolution::Replayed if order.is_some_and(|order| order.updated_at == to_millis(now)) => {
+                    return Ok(Applied::Done);
+                }
                 Resolution::Replayed => return Ok(Applied::Replayed),
                 Resolution::Duplicate(None) => return Ok(Applied::Duplicate),
                 Resolution::Duplicate(Some(change)) => (change, Applied::Duplicate),

@@ -108,6 +108,7 @@ impl Expressions {
                 let (name, value) = (self.name(attr::PROVIDER_ORDER), self.value(text(id.as_str())));
                 format!("(attribute_not_exists({name}) OR {name} = {value})")
             }
+            Guard::NoProviderOrder => format!("attribute_not_exists({})", self.name(attr::PROVIDER_ORDER)),
             Guard::NoOpenSignal => {
                 let signalled = self.value(text(Facet::Signalled.word()));
                 let (refund, dispute) = (self.name(attr::REFUND), self.name(attr::DISPUTE));
@@ -159,13 +160,18 @@ impl Expressions {
             }
             Effect::ProviderOrder(id) => self.set(attr::PROVIDER_ORDER, text(id.as_str())),
             Effect::Confirmation(confirmation) => self.set(attr::CONFIRMATION, text(confirmation)),
-            Effect::StartAttempt { key, lease_until } => {
+            Effect::StartAttempt { key, account, lease_until } => {
                 self.increment(attr::ATTEMPTS);
+                self.set_if_absent(attr::ACCOUNT, text(account));
                 self.set_if_absent(attr::IDEMPOTENCY_KEY, text(key.to_string()));
                 self.set_if_absent(attr::FIRST_ATTEMPT_AT, time(change.at));
                 self.set(attr::LEASE_UNTIL, time(*lease_until));
             }
             Effect::EndLease => self.remove(attr::LEASE_UNTIL),
+            Effect::ForgetAttempts => {
+                self.remove(attr::FIRST_ATTEMPT_AT);
+                self.remove(attr::ACCOUNT);
+            }
             Effect::DropRequest => self.remove(attr::REQUEST),
             Effect::Refund(facet) => self.facet(attr::REFUND, *facet),
             Effect::Dispute(facet) => self.facet(attr::DISPUTE, *facet),

@@ -43,6 +43,7 @@ pub(super) mod attr {
     pub(in crate::dynamo) const IDEMPOTENCY_KEY: &str = "idempotency_key";
     pub(in crate::dynamo) const LEASE_UNTIL: &str = "lease_until";
     pub(in crate::dynamo) const FIRST_ATTEMPT_AT: &str = "first_attempt_at";
+    pub(in crate::dynamo) const ACCOUNT: &str = "account";
     pub(in crate::dynamo) const PROVIDER_ORDER: &str = "provider_order";
     pub(in crate::dynamo) const CONFIRMATION: &str = "confirmation";
     pub(in crate::dynamo) const DUE_SHARD: &str = "due_shard";
@@ -107,6 +108,9 @@ pub(super) fn from_order(order: &Order) -> Result<Item, StoreError> {
     if let Some(at) = order.submission.first_attempt_at {
         set(attr::FIRST_ATTEMPT_AT, time(at));
     }
+    if let Some(account) = &order.submission.account {
+        set(attr::ACCOUNT, text(account));
+    }
     if let Some(id) = &order.provider_order {
         set(attr::PROVIDER_ORDER, text(id.as_str()));
     }
@@ -162,6 +166,7 @@ pub(super) fn to_order(item: &Item) -> Result<Order, StoreError> {
             idempotency_key: read.optional(attr::IDEMPOTENCY_KEY)?,
             lease_until: read.optional(attr::LEASE_UNTIL)?,
             first_attempt_at: read.optional(attr::FIRST_ATTEMPT_AT)?,
+            account: read.optional(attr::ACCOUNT)?,
         },
         provider_order: read.optional(attr::PROVIDER_ORDER)?,
         confirmation: read.optional(attr::CONFIRMATION)?,

@@ -36,6 +36,7 @@ fn any_guard() -> impl Strategy<Value = Guard> {
         any_tag().prop_map(Guard::Unseen),
         provider.prop_map(Guard::ProviderOrder),
         Just(Guard::NoOpenSignal),
+        Just(Guard::NoProviderOrder),
         (0_u32..3).prop_map(Guard::Attempt),
         any_time().prop_map(Guard::LeaseOver),
         any_time().prop_map(Guard::FirstAttemptAfter),
@@ -49,9 +50,12 @@ fn any_effects() -> impl Strategy<Value = Vec<Effect>> {
         prop::sample::select(ReasonCode::ALL).prop_map(|code| Effect::Reason(Reason::new(code, "word")));
     let provider =
         prop::sample::select(vec!["p-1", "p-2"]).prop_map(|id| Effect::ProviderOrder(id.parse().unwrap()));
-    let attempt = (0_u8..3, any_time())
-        .prop_map(|(byte, lease_until)| Effect::StartAttempt { key: key(byte), lease_until });
-    let lease = prop_oneof![attempt, Just(Effect::EndLease)];
+    let attempt = (0_u8..3, any_time()).prop_map(|(byte, lease_until)| Effect::StartAttempt {
+        key: key(byte),
+        account: format!("a-{byte}"),
+        lease_until,
+    });
+    let lease = prop_oneof![attempt, Just(Effect::EndLease), Just(Effect::ForgetAttempts)];
     (
         prop::option::of(reason),
         prop::option::of(any_due().prop_map(Effect::Due)),

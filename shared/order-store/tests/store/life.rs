@@ -10,7 +10,7 @@ use models::parked::{Parked, ParkedKind, Why};
 use models::status::{Status, Transition};
 use models::submission::{Claim, ClaimRefused, Outcome, Verdict};
 use order_store::Table;
-use order_store::capability::{Applied, ApplyEvent, Claimed, Look, Submit, TakeDecline, Taken};
+use order_store::capability::{Applied, ApplyEvent, Claimed, Look, Recorded, Submit, TakeDecline, Taken};
 use order_store::dynamo::key::{DUE_SHARDS, due_shard};
 use order_store::memory::MemoryTable;
 
@@ -30,6 +30,9 @@ on_both!(
     a_claim_excludes_others_until_its_lease_is_over,
     every_attempt_uses_the_first_key,
     no_claim_after_the_replay_window,
+    no_claim_once_the_provider_s_id_is_known,
+    an_answer_under_another_provider_order_is_not_recorded,
+    our_own_repeated_write_is_no_replay,
     a_webhook_before_the_answer_wins,
     an_event_has_its_effect_once,
     a_replayed_delivery_is_told_apart_from_a_duplicate,
@@ -52,7 +55,11 @@ async fn taken(table: &impl Table, order_id: &str) -> OrderKey {
 }
 
 fn claim_at(minutes: i64, byte: u8) -> Claim {
-    Claim { key: key(byte), now: start() + SignedDuration::from_mins(minutes) }
+    Claim {
+        key: key(byte),
+        account: "sandbox/m".to_owned(),
+        now: start() + SignedDuration::from_mins(minutes),
+    }
 }
 
 async fn granted(table: &impl Table, order_key: &OrderKey, minutes: i64) -> models::order::Order {
@@ -104,10 +111,45 @@ async fn no_claim_after_the_replay_window(table: &impl Table) {
     let order = granted(table, &order_key, 0).await;
     let lost = Outcome::Lost(Reason::new(ReasonCode::SubmissionTimedOut, "no answer"));
     table.record(&order, &lost, &times(), start()).await.unwrap();
-    let day = 24 * 60;
-    let refused = table.claim(&order_key, &claim_at(day, 1), &times()).await.unwrap();
-    assert!(matches!(refused, Claimed::Refused(ClaimRefused::ReplayWindowOver)), "{refused:?}");
-    granted(table, &order_key, day - 1).await;
+    // The lease of 90 s is kept back: a call that is begun now must arrive while the provider still knows the key.
+    let (edge, day) = (24 * 3_600 - 90, SignedDuration::from_hours(24));
+    let claim = |seconds| Claim { now: start() + SignedDuration::from_secs(seconds), ..claim_at(0, 1) };
+    let refused = table.claim(&order_key, &claim(edge), &times()).await.unwrap();
+    assert!(matches!(refused, Claimed::Refused(ClaimRefused::ReplayWindowOver(_))), "{refused:?}");
+    assert_eq!(times().replay_window, day);
+    let granted = table.claim(&order_key, &claim(edge - 1), &times()).await.unwrap();
+    assert!(matches!(granted, Claimed::Granted(_)), "{granted:?}");
+}
+
+/// What the provider is known to have is read, never submitted again.
+async fn no_claim_once_the_provider_s_id_is_known(table: &impl Table) {
+    let order_key = taken(table, "INV-1").await;
+    let progress = event("INV-1", EventKind::Progress, "challenge.presented", "n1");
+    table.apply(&order_key, &progress, start()).await.unwrap();
+    let refused = table.claim(&order_key, &claim_at(0, 1), &times()).await.unwrap();
+    assert!(matches!(refused, Claimed::Refused(ClaimRefused::AtProvider)), "{refused:?}");
+}
+
+/// Two ids of one order are a double order: the first is kept, and somebody is told.
+async fn an_answer_under_another_provider_order_is_not_recorded(table: &impl Table) {
+    let order_key = taken(table, "INV-1").await;
+    let order = granted(table, &order_key, 0).await;
+    let mut progress = event("INV-1", EventKind::Progress, "challenge.presented", "n1");
+    progress.provider_order = "first".parse().unwrap();
+    table.apply(&order_key, &progress, start()).await.unwrap();
+    let recorded = table.record(&order, &answered(Verdict::Working), &times(), start()).await.unwrap();
+    let Recorded::OtherProviderOrder(stored) = recorded else { panic!("{recorded:?}") };
+    assert_eq!(stored.provider_order.unwrap().as_str(), "first");
+}
+
+/// The SDK repeats a write whose answer was lost, and is then refused by its own.
+async fn our_own_repeated_write_is_no_replay(table: &impl Table) {
+    let order_key = taken(table, "INV-1").await;
+    let completed = event("INV-1", EventKind::Completed, "order.completed", "n1");
+    assert_eq!(table.apply(&order_key, &completed, start()).await.unwrap(), Applied::Done);
+    assert_eq!(table.apply(&order_key, &completed, start()).await.unwrap(), Applied::Done);
+    let later = start() + SignedDuration::from_millis(1);
+    assert_eq!(table.apply(&order_key, &completed, later).await.unwrap(), Applied::Replayed);
 }
 
 async fn a_webhook_before_the_answer_wins(table: &impl Table) {
@@ -115,7 +157,8 @@ async fn a_webhook_before_the_answer_wins(table: &impl Table) {
     let order = granted(table, &order_key, 0).await;
     let completed = event("INV-1", EventKind::Completed, "order.completed", "n1");
     assert_eq!(table.apply(&order_key, &completed, start()).await.unwrap(), Applied::Done);
-    assert_eq!(table.record(&order, &answered(Verdict::Working), &times(), start()).await.unwrap(), None);
+    let recorded = table.record(&order, &answered(Verdict::Working), &times(), start()).await.unwrap();
+    assert_eq!(recorded, Recorded::Past);
     let order = Table::read(table, &order_key).await.unwrap().unwrap();
     assert_eq!((order.status, order.due, order.request), (Status::Approved, None, None));
     assert_eq!(order.confirmation.as_deref(), Some("22ACD1D9"));
@@ -126,16 +169,18 @@ async fn an_event_has_its_effect_once(table: &impl Table) {
     let expired = event("INV-1", EventKind::Expired, "order.expired", "n1");
     let again = event("INV-1", EventKind::Expired, "order.expired", "n2");
     assert_eq!(table.apply(&order_key, &expired, start()).await.unwrap(), Applied::Done);
+    let later = start() + SignedDuration::from_secs(1);
     assert_eq!(table.apply(&order_key, &again, start()).await.unwrap(), Applied::Duplicate);
-    assert_eq!(table.apply(&order_key, &again, start()).await.unwrap(), Applied::Replayed);
+    assert_eq!(table.apply(&order_key, &again, later).await.unwrap(), Applied::Replayed);
     assert_eq!(Table::read(table, &order_key).await.unwrap().unwrap().status, Status::Expired);
 }
 
 async fn a_replayed_delivery_is_told_apart_from_a_duplicate(table: &impl Table) {
     let order_key = taken(table, "INV-1").await;
     let progress = event("INV-1", EventKind::Progress, "challenge.presented", "n1");
+    let later = start() + SignedDuration::from_secs(1);
     assert_eq!(table.apply(&order_key, &progress, start()).await.unwrap(), Applied::Done);
-    assert_eq!(table.apply(&order_key, &progress, start()).await.unwrap(), Applied::Replayed);
+    assert_eq!(table.apply(&order_key, &progress, later).await.unwrap(), Applied::Replayed);
     let unknown = OrderKey { order_id: "INV-9".parse().unwrap(), ..order_key };
     assert_eq!(table.apply(&unknown, &progress, start()).await.unwrap(), Applied::Orphan);
 }
@@ -224,10 +269,11 @@ async fn an_attempt_that_lost_its_claim_loses_track_of_nothing_else(table: &impl
     let first = granted(table, &order_key, 0).await;
     granted(table, &order_key, 2).await;
     let lost = Outcome::Lost(Reason::new(ReasonCode::SubmissionTimedOut, "no answer"));
-    assert_eq!(table.record(&first, &lost, &times(), start()).await.unwrap(), None);
+    assert_eq!(table.record(&first, &lost, &times(), start()).await.unwrap(), Recorded::Past);
     assert_eq!(Table::read(table, &order_key).await.unwrap().unwrap().status, Status::Submitting);
     // What it learnt for sure counts all the same.
-    assert!(table.record(&first, &answered(Verdict::Working), &times(), start()).await.unwrap().is_some());
+    let recorded = table.record(&first, &answered(Verdict::Working), &times(), start()).await.unwrap();
+    assert!(matches!(recorded, Recorded::Made(_)), "{recorded:?}");
 }
 
 async fn a_money_signal_survives_the_end_of_the_order(table: &impl Table) {
