@@ -195,7 +195,10 @@ class Template(unittest.TestCase):
             self.assertRegex(source, rf"(!Ref |\$\{{){name}\b", name)
 
     def test_alarms_on_our_own_metrics_name_what_the_functions_write(self):
-        metrics = {"ParkedEvents", "UnknownProviderValues", "EscalatedOrders"}
+        metrics = {"ParkedEvents", "UnknownProviderValues", "EscalatedOrders", "ForgedWebhooks", "FailedLooks"}
+        telemetry = (HERE / "../shared/lambda-kit/src/telemetry.rs").read_text()
+        for metric in metrics:
+            self.assertIn(f'"{metric}"', telemetry)
         functions = set(self.of_type("AWS::Lambda::Function"))
         alarms = [a["Properties"] for a in self.of_type("AWS::CloudWatch::Alarm").values()]
         ours = [alarm for alarm in alarms if alarm["Namespace"] == "RebillRescue"]

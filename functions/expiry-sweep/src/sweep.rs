@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use lambda_kit::clock::Clock;
 use lambda_kit::queue::HandOn;
 use lambda_kit::secrets::FindSecret;
+use lambda_kit::telemetry::{count, metric};
 use lambda_runtime::Diagnostic;
 use models::ids::OrderKey;
 use order_store::StoreError;
@@ -138,6 +139,7 @@ where
         match self.looker.look_at(key, as_of).await {
             Ok(looked) => Some(Some(looked)),
             Err(error) => {
+                count(metric::FAILED_LOOKS);
                 tracing::error!(order = %key, %error, "the order could not be looked at; the next run tries again");
                 Some(None)
             }

@@ -10,12 +10,9 @@ use models::time::to_text;
 
 use crate::wire::evaluate as wire;
 
-/// Why a decline can't be sent. Screening rules both out; configuration can change between screening and sending.
+/// Why a decline can't be sent. Screening rules it out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
-    /// The merchant no longer has the site.
-    #[error("the merchant has no site under the decline's name any more")]
-    SiteUnknown,
     /// The price can't be written.
     #[error("the subscription's price {0}")]
     Price(#[from] DecimalError),

@@ -3,9 +3,9 @@
 use std::future::Future;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::DisplayErrorContext;
 use jiff::SignedDuration;
 use models::ids::{MerchantId, OrderId, OrderKey};
+use order_store::sdk::describe;
 use serde::{Deserialize, Serialize};
 
 /// Longest time for which SQS can hide a message.
@@ -70,7 +70,7 @@ impl HandOn for EvaluationsQueue {
         let message = OrderMessage { merchant: key.merchant.clone(), order_id: key.order_id.clone() };
         let body = serde_json::to_string(&message).map_err(|error| QueueError(error.to_string()))?;
         let sent = self.client.send_message().queue_url(&self.url).message_body(body).send().await;
-        sent.map(|_| ()).map_err(|error| QueueError(DisplayErrorContext(error).to_string()))
+        sent.map(|_| ()).map_err(|error| QueueError(describe(&error)))
     }
 }
 
@@ -85,6 +85,6 @@ impl Postpone for EvaluationsQueue {
             .visibility_timeout(seconds)
             .send()
             .await;
-        sent.map(|_| ()).map_err(|error| QueueError(DisplayErrorContext(error).to_string()))
+        sent.map(|_| ()).map_err(|error| QueueError(describe(&error)))
     }
 }

@@ -6,11 +6,11 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::error::DisplayErrorContext;
 use flexfactor::Credentials;
 use flexfactor::webhook::WebhookKey;
 use jiff::{SignedDuration, Timestamp};
 use models::ids::MerchantId;
+use order_store::sdk::describe;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -118,8 +118,7 @@ impl FetchSecret for SecretsManager {
     async fn fetch(&self, merchant: &MerchantId) -> Result<SecretString, SecretError> {
         let id = format!("{}{merchant}", self.prefix);
         let output = self.client.get_secret_value().secret_id(id).send().await;
-        let output =
-            output.map_err(|error| SecretError::Unavailable(DisplayErrorContext(error).to_string()))?;
+        let output = output.map_err(|error| SecretError::Unavailable(describe(&error)))?;
         output.secret_string.map(SecretString::from).ok_or(SecretError::Malformed("it is binary"))
     }
 }

@@ -1,7 +1,8 @@
 //! Logs as JSON lines and metrics in CloudWatch's embedded format, both on standard output.
 //!
-//! What is never logged: bodies of messages, webhooks and answers, personal data, secrets, tokens, and the text of
-//! panics (which may quote any of these).
+//! What is never logged: bodies of messages, webhooks and answers, personal data, secrets and tokens. The text of a panic may
+//! quote any of these, so our hook logs its place alone; `lambda_runtime` logs the text of one that reaches it, which those
+//! of a batch's records don't.
 
 use metrics_cloudwatch_embedded::Collector;
 use tracing_subscriber::EnvFilter;
@@ -20,6 +21,8 @@ pub mod metric {
     pub const FORGED_WEBHOOKS: &str = "ForgedWebhooks";
     /// An order was handed back to people.
     pub const ESCALATED_ORDERS: &str = "EscalatedOrders";
+    /// A due order could not be looked at.
+    pub const FAILED_LOOKS: &str = "FailedLooks";
     /// A decline was refused.
     pub const REJECTED_DECLINES: &str = "RejectedDeclines";
     /// Another decline came under an id that is taken.

@@ -9,6 +9,7 @@
 pub mod capability;
 pub mod dynamo;
 pub mod memory;
+pub mod sdk;
 mod table;
 
 pub use table::{Changed, Inserted, StoreError, Table};

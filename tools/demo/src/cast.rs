@@ -131,7 +131,8 @@ pub(crate) fn scenario() -> Value {
             rule
         })
         .collect();
-    json!({ "rules": rules })
+    // The harmful reading for both modes, so that a double submission would be seen of either.
+    json!({ "rules": rules, "settings": { "evaluate": { "repeated_order_unmanaged": "new_order" } } })
 }
 
 #[cfg(test)]

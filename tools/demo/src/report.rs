@@ -48,6 +48,8 @@ pub(crate) struct Report {
     pub(crate) lost: usize,
     /// Orders on which table and ledger differ. Must be 0.
     pub(crate) mismatches: usize,
+    /// Messages in the dead-letter queues. Must be 0.
+    pub(crate) dead_letters: u64,
     /// From the first message to the last check.
     pub(crate) seconds: u64,
     /// From nothing to a deployed stack.
@@ -75,7 +77,14 @@ pub(crate) struct Times {
 }
 
 impl Report {
-    pub(crate) fn new(roles: &[Role], mail: &Mail, books: &Books, ledger: &Ledger, times: &Times) -> Self {
+    pub(crate) fn new(
+        roles: &[Role],
+        mail: &Mail,
+        books: &Books,
+        ledger: &Ledger,
+        dead_letters: u64,
+        times: &Times,
+    ) -> Self {
         let sent: Vec<_> =
             roles.iter().map(|role| (role.kind.merchant.to_owned(), role.order_id.clone())).collect();
         let findings = compare(&sent, books, ledger);
@@ -107,6 +116,7 @@ impl Report {
             submitted_twice: summary.submitted_twice,
             lost: found(FindingKind::Lost),
             mismatches: found(FindingKind::Mismatch),
+            dead_letters,
             seconds: times.run.as_secs(),
             seconds_to_deploy: times.to_deploy.as_secs(),
             failures: Vec::new(),
@@ -142,6 +152,7 @@ impl Report {
         expect("conflicts", self.conflicts, mail.conflicts);
         expect("duplicates_ignored", self.duplicates_ignored, mail.duplicates);
         expect("submitted_twice", usize::try_from(self.submitted_twice).unwrap_or(usize::MAX), 0);
+        expect("dead_letters", usize::try_from(self.dead_letters).unwrap_or(usize::MAX), 0);
         expect("forged_accepted", usize::try_from(self.forged_accepted).unwrap_or(usize::MAX), 0);
         expect("forged webhooks sent (none is no test)", usize::from(self.forged_sent > 0), 1);
         let mut rules: Vec<_> = books.parked.iter().filter_map(|item| item.rule.as_deref()).collect();

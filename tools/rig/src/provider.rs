@@ -23,6 +23,7 @@ pub(crate) enum Provider {
 
 /// A sandbox that is a process of its own. It ends with this value until it was handed over to a kept stack.
 pub(crate) struct Outside {
+    program: PathBuf,
     about: Ready,
     child: Child,
     is_handed_over: bool,
@@ -63,7 +64,8 @@ impl Provider {
     /// Hands the process over to a stack that is kept: from then on it ends with that.
     pub(crate) fn hand_over(&mut self, stack: &Stack) -> Result<()> {
         if let Self::Outside(outside) = self {
-            stack.keep_also(Process { pid: outside.child.id(), command: "sandbox".to_owned() })?;
+            let command = outside.program.display().to_string();
+            stack.keep_also(Process { pid: outside.child.id(), command })?;
             outside.is_handed_over = true;
         }
         Ok(())
@@ -83,7 +85,7 @@ fn start_outside(seed: u64, log: &Path) -> Result<Outside> {
         .spawn()
         .with_context(|| format!("starting {}", program.display()))?;
     let output = child.stdout.take().context("the sandbox has no output")?;
-    let mut outside = Outside { about: Ready::default(), child, is_handed_over: false };
+    let mut outside = Outside { program, about: Ready::default(), child, is_handed_over: false };
     let mut line = String::new();
     BufReader::new(output).read_line(&mut line)?;
     outside.about = serde_json::from_str(&line).context("the sandbox's first line is not as expected")?;

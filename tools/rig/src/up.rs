@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use local_stack::{MerchantSetup, Options, Stack};
@@ -199,6 +199,56 @@ impl Rig {
                 Err(missing) if Instant::now() > deadline => bail!("after {limit:?}: {missing}"),
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
+        }
+    }
+
+    /// How many messages wait or are being handled on all queues, and how many lie in the dead-letter queues.
+    ///
+    /// # Errors
+    /// SQS does not answer.
+    pub async fn messages(&self) -> Result<(u64, u64)> {
+        let outputs = self.stack.outputs();
+        let live = [&outputs.declines_queue_url, &outputs.evaluations_queue_url];
+        let dead = [&outputs.declines_dlq_url, &outputs.evaluations_dlq_url];
+        let (mut waiting, mut dead_letters) = (0, 0);
+        for queue in live {
+            waiting += self.messages_in(queue).await?;
+        }
+        for queue in dead {
+            dead_letters += self.messages_in(queue).await?;
+        }
+        Ok((waiting, dead_letters))
+    }
+
+    async fn messages_in(&self, queue: &str) -> Result<u64> {
+        let counts = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ];
+        let request = self.stack.sqs().get_queue_attributes().queue_url(queue);
+        let answer = request.set_attribute_names(Some(counts.to_vec())).send().await?;
+        let mut sum = 0;
+        for count in answer.attributes().into_iter().flat_map(|counts| counts.values()) {
+            sum += count.parse::<u64>()?;
+        }
+        Ok(sum)
+    }
+
+    /// Waits until no message waits or is being handled.
+    ///
+    /// # Errors
+    /// There still were some after `limit`.
+    pub async fn until_quiet(&self, limit: Duration) -> Result<()> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let (waiting, _) = self.messages().await?;
+            if waiting == 0 {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!("{waiting} messages are still on the queues after {limit:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 

@@ -19,7 +19,7 @@ pub(crate) fn set_up(project: &Project) -> Result<()> {
     let environment = environment(project);
     // Written last: an environment without it is half made.
     let stamp = environment.join("requirements.stamp");
-    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) && runs(project) {
         return Ok(());
     }
     steps::heading("set up Python in .tools/python");
@@ -33,6 +33,13 @@ pub(crate) fn set_up(project: &Project) -> Result<()> {
     install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]);
     done(install.args(["-r", REQUIREMENTS]), "pip install")?;
     std::fs::write(stamp, wanted).context("noting what was installed")
+}
+
+/// Whether the environment's Python still starts: it points to the system's, which may have gone, or the checkout moved.
+fn runs(project: &Project) -> bool {
+    let mut check = project.command(tool(project, "cfn-lint"));
+    check.arg("--version").stdout(std::process::Stdio::null());
+    check.status().is_ok_and(|status| status.success())
 }
 
 fn check_version(project: &Project) -> Result<()> {

@@ -1,10 +1,10 @@
 //! Reading the whole table, for tools that compare the books. No function does this, and no function's role may.
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::DisplayErrorContext;
 use models::order::Order;
 
 use super::item::{Item, attr, to_order};
+use crate::sdk::describe;
 use crate::table::StoreError;
 
 /// Something parked, as tools show it.
@@ -41,7 +41,7 @@ pub async fn export(client: &Client, table: &str) -> Result<Books, StoreError> {
     let mut books = Books::default();
     let mut pages = client.scan().table_name(table).consistent_read(true).into_paginator().send();
     while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| StoreError::Unavailable(DisplayErrorContext(error).to_string()))?;
+        let page = page.map_err(|error| StoreError::Unavailable(describe(&error)))?;
         for item in page.items() {
             let pk = field(item, attr::PK).unwrap_or_default();
             if pk.starts_with("ORDER#") {

@@ -246,21 +246,6 @@ pub(super) fn from_parked(parked: &Parked) -> Item {
     item
 }
 
-/// A merchant's configuration as an item, for the tools that write it.
-///
-/// # Errors
-/// The configuration can't be written as JSON, which its type rules out.
-pub fn merchant_item(
-    id: &MerchantId,
-    merchant: &Merchant,
-) -> Result<HashMap<String, AttributeValue>, StoreError> {
-    let mut item = key_item(key::merchant(id));
-    let json = serde_json::to_string(merchant)
-        .map_err(|error| StoreError::Corrupt { item: id.to_string(), why: error.to_string() })?;
-    item.insert(attr::CONFIG.to_owned(), text(json));
-    Ok(item)
-}
-
 /// Reads a merchant's configuration from its item.
 pub(super) fn to_merchant(id: &MerchantId, item: &Item) -> Result<Merchant, StoreError> {
     let corrupt = |why: String| StoreError::Corrupt { item: format!("merchant {id}"), why };

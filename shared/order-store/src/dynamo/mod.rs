@@ -7,5 +7,4 @@ pub mod key;
 mod table;
 
 pub use export::{Books, ParkedItem, export};
-pub use item::merchant_item;
 pub use table::DynamoTable;

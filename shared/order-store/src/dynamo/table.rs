@@ -1,7 +1,7 @@
 //! The calls themselves: one request each, a refused condition brings the old item along.
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
@@ -15,6 +15,7 @@ use models::parked::Parked;
 use super::compile::compile;
 use super::item::{Item, attr, from_order, from_parked, key_item, number, text, to_merchant, to_order};
 use super::key;
+use crate::sdk::describe;
 use crate::table::{Changed, Inserted, StoreError, Table};
 
 /// The name of the index of due orders.
@@ -48,8 +49,8 @@ impl DynamoTable {
     }
 }
 
-fn unavailable<E: std::error::Error>(error: E) -> StoreError {
-    StoreError::Unavailable(DisplayErrorContext(error).to_string())
+fn unavailable<E: ProvideErrorMetadata, R>(error: SdkError<E, R>) -> StoreError {
+    StoreError::Unavailable(describe(&error))
 }
 
 impl Table for DynamoTable {
@@ -158,10 +159,7 @@ fn no_item(key: &OrderKey) -> StoreError {
     StoreError::Corrupt { item: key.to_string(), why: "the changed item did not come back".to_owned() }
 }
 
-fn refused_by<R>(error: SdkError<UpdateItemError, R>) -> Result<Changed, StoreError>
-where
-    R: std::fmt::Debug + 'static + Send + Sync,
-{
+fn refused_by<R>(error: SdkError<UpdateItemError, R>) -> Result<Changed, StoreError> {
     match error.as_service_error() {
         Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
             let order = failed.item().map(to_order).transpose()?;

@@ -106,8 +106,13 @@ pub fn down(root: &Path) -> Result<usize> {
             .with_context(|| format!("stopping process {} ({})", process.pid, process.command))?;
         stopped += 1;
     }
-    std::fs::remove_file(Kept::path(root)).context("forgetting the stack")?;
-    Ok(stopped)
+    match std::fs::remove_file(Kept::path(root)) {
+        // Somebody else has stopped it meanwhile.
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).context("forgetting the stack")
+        }
+        Ok(()) | Err(_) => Ok(stopped),
+    }
 }
 
 #[cfg(test)]
