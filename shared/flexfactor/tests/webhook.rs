@@ -49,17 +49,35 @@ fn another_key() -> WebhookKey {
 }
 
 impl Vector {
-    fn check_with(&self, keys: &[WebhookKey], now: Timestamp) -> Result<(), Forged> {
-        let delivery = Delivery {
+    fn delivery(&self) -> Delivery<'_> {
+        Delivery {
             authorization: Some(&self.authorization),
             content_sha512: Some(&self.content_sha512),
             date: Some(&self.date),
             nonce: Some(&self.nonce),
             body: self.body.as_bytes(),
-        };
+        }
+    }
+
+    fn verify_with(
+        &self,
+        delivery: &Delivery<'_>,
+        keys: &[WebhookKey],
+        now: Timestamp,
+    ) -> Result<(), Forged> {
         let policy = Policy { host: &self.host, date_window: SignedDuration::from_secs(300) };
-        verify(&delivery, keys, &policy, now)
-            .map(|verified| assert_eq!(verified.body(), self.body.as_bytes()))
+        verify(delivery, keys, &policy, now).map(|verified| assert_eq!(verified.body(), delivery.body))
+    }
+
+    fn check_with(&self, keys: &[WebhookKey], now: Timestamp) -> Result<(), Forged> {
+        self.verify_with(&self.delivery(), keys, now)
+    }
+
+    /// What a genuine delivery says to a merchant of this environment.
+    fn notice(&self, environment: Environment) -> Result<Notice, Forged> {
+        let key = [WebhookKey::from_base64(&self.key).unwrap()];
+        let policy = Policy { host: &self.host, date_window: SignedDuration::from_secs(300) };
+        Notice::read(verify(&self.delivery(), &key, &policy, signed_at()).unwrap(), environment)
     }
 
     fn check(&self) -> Result<(), Forged> {
@@ -138,15 +156,8 @@ fn the_body_only_signature_never_suffices() {
     assert_eq!(forged.check(), Err(Forged::Signature));
     let key = [WebhookKey::from_base64(&vector().key).unwrap()];
     let v = vector();
-    let delivery = Delivery {
-        authorization: None,
-        content_sha512: Some(&v.content_sha512),
-        date: Some(&v.date),
-        nonce: Some(&v.nonce),
-        body: v.body.as_bytes(),
-    };
-    let policy = Policy { host: &v.host, date_window: SignedDuration::from_secs(300) };
-    assert_eq!(verify(&delivery, &key, &policy, signed_at()).unwrap_err(), Forged::HeaderMissing);
+    let delivery = Delivery { authorization: None, ..v.delivery() };
+    assert_eq!(v.verify_with(&delivery, &key, signed_at()), Err(Forged::HeaderMissing));
 }
 
 #[test]
@@ -160,24 +171,14 @@ fn a_key_that_protects_nothing_is_no_key() {
 #[test]
 fn the_vector_s_body_is_understood() {
     let v = vector();
-    let key = [WebhookKey::from_base64(&v.key).unwrap()];
-    let delivery = Delivery {
-        authorization: Some(&v.authorization),
-        content_sha512: Some(&v.content_sha512),
-        date: Some(&v.date),
-        nonce: Some(&v.nonce),
-        body: v.body.as_bytes(),
-    };
-    let policy = Policy { host: &v.host, date_window: SignedDuration::from_secs(300) };
-    let verified = verify(&delivery, &key, &policy, signed_at()).unwrap();
-    let Ok(Notice::Order(event)) = Notice::read(verified, Environment::Sandbox) else { panic!() };
+    let Ok(Notice::Order(event)) = v.notice(Environment::Sandbox) else { panic!() };
     assert_eq!(event.kind, EventKind::Completed);
     assert_eq!(event.order_id.as_str(), "a9735210-1349-49bf-bfde-b737dd07872a");
     assert_eq!(event.provider_order.as_str(), "ac9674ed-cbfe-49aa-bc8b-eb1d2b74c429");
     assert_eq!(event.confirmation.as_deref(), Some("22ACD1D9"));
     assert_eq!(event.nonce, v.nonce);
     // A test event must never touch live orders.
-    assert_eq!(Notice::read(verified, Environment::Production), Err(Forged::TestMode));
+    assert_eq!(v.notice(Environment::Production), Err(Forged::TestMode));
 }
 
 /// Signs as FlexFactor does, to make variants that are genuine.
@@ -195,17 +196,7 @@ fn signed(body: &str) -> Vector {
 }
 
 fn notice(body: &str) -> Result<Notice, Forged> {
-    let v = signed(body);
-    let key = [WebhookKey::from_base64(&v.key).unwrap()];
-    let delivery = Delivery {
-        authorization: Some(&v.authorization),
-        content_sha512: Some(&v.content_sha512),
-        date: Some(&v.date),
-        nonce: Some(&v.nonce),
-        body: v.body.as_bytes(),
-    };
-    let policy = Policy { host: &v.host, date_window: SignedDuration::from_secs(300) };
-    Notice::read(verify(&delivery, &key, &policy, signed_at()).unwrap(), Environment::Sandbox)
+    signed(body).notice(Environment::Sandbox)
 }
 
 #[test]

@@ -88,6 +88,11 @@ pub enum Instruction {
 }
 
 impl Status {
+    /// All statuses of a lower rank.
+    const fn lower(self) -> &'static [Self] {
+        Self::ALL.split_at(self as usize).0
+    }
+
     /// Whether nothing more is expected to happen to the order.
     #[must_use]
     pub const fn is_terminal(self) -> bool {
@@ -168,46 +173,20 @@ impl Transition {
     /// The statuses it may start from.
     #[must_use]
     pub const fn from(self) -> &'static [Status] {
-        use Status::{
-            Cancelled, CaptureRequired, Declined, Escalated, Expired, Pending, Received, Rejected,
-            Submitting, Unknown,
-        };
+        use Status::{Escalated, Received, Submitting, Unknown};
         match self {
             Self::Claim => &[Received, Submitting, Unknown],
             Self::Release | Self::LoseTrack => &[Submitting],
-            Self::Accept => &[Received, Submitting, Unknown],
-            Self::RequireCapture => &[Received, Submitting, Unknown, Pending],
-            Self::Escalate => &[Received, Submitting, Unknown, Pending, CaptureRequired],
             // A refused request leaves no order at the provider, so it says nothing once one is known.
             Self::Reject => &[Received, Submitting, Unknown, Escalated],
-            Self::Expire => &[Received, Submitting, Unknown, Pending, CaptureRequired, Escalated, Rejected],
-            Self::Cancel => {
-                &[Received, Submitting, Unknown, Pending, CaptureRequired, Escalated, Rejected, Expired]
-            }
-            Self::Decline => &[
-                Received,
-                Submitting,
-                Unknown,
-                Pending,
-                CaptureRequired,
-                Escalated,
-                Rejected,
-                Expired,
-                Cancelled,
-            ],
+            Self::Accept => Status::Pending.lower(),
+            Self::RequireCapture => Status::CaptureRequired.lower(),
+            Self::Escalate => Status::Escalated.lower(),
+            Self::Expire => Status::Expired.lower(),
+            Self::Cancel => Status::Cancelled.lower(),
+            Self::Decline => Status::Declined.lower(),
             // Money that moved beats whatever we believed before.
-            Self::Approve => &[
-                Received,
-                Submitting,
-                Unknown,
-                Pending,
-                CaptureRequired,
-                Escalated,
-                Rejected,
-                Expired,
-                Cancelled,
-                Declined,
-            ],
+            Self::Approve => Status::Approved.lower(),
             Self::Note => Status::ALL,
         }
     }
@@ -267,6 +246,12 @@ mod tests {
             let lower: Vec<_> = Status::ALL.iter().copied().filter(|status| *status < to).collect();
             assert_eq!(transition.from(), lower, "{transition:?}");
         }
+        let words: Vec<_> = Status::ALL.iter().map(|status| status.word()).collect();
+        assert_eq!(
+            words.join(" < "),
+            "received < submitting < unknown < pending < capture_required < escalated < rejected < expired < cancelled < \
+             declined < approved"
+        );
     }
 
     #[test]
