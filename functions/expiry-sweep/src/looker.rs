@@ -128,9 +128,9 @@ where
             tracing::info!(order = %order.key, "the order changed while it was looked at");
             return Ok(Looked::Rearmed);
         }
-        if change.transition == Transition::Escalate {
+        if change.transition == Transition::Escalate || sweep::gives_up(order, change) {
             count(metric::ESCALATED_ORDERS);
-            tracing::error!(order = %order.key, "the order was handed back: its fate can't be learnt");
+            tracing::error!(order = %order.key, "the order was handed back: what became of it, or of its money, can't be learnt");
         }
         tracing::info!(order = %order.key, step = ?change.transition, "a due order was looked at");
         Ok(if to.is_some_and(Status::is_terminal) { Looked::Closed } else { Looked::Rearmed })

@@ -287,6 +287,33 @@ async fn a_money_signal_is_read_and_the_order_goes_on_as_before() {
 }
 
 #[tokio::test]
+async fn a_money_signal_that_cannot_be_read_is_asked_for_at_growing_intervals_and_not_for_ever() {
+    let sweep = sweep();
+    let key = sweep.pending("p-1").await;
+    for (kind, name) in [(EventKind::Completed, "order.completed"), (EventKind::Refunded, "order.refunded")] {
+        let event = OrderEvent {
+            kind,
+            name: name.to_owned(),
+            occurred_at: "t".to_owned(),
+            order_id: key.order_id.clone(),
+            provider_order: "p-1".parse().unwrap(),
+            confirmation: None,
+            nonce: name.to_owned(),
+        };
+        sweep.looker.store.apply(&key, &event, start()).await.unwrap();
+    }
+    let mut looks = Vec::new();
+    while let Some(due) = sweep.order(&key).await.due {
+        sweep.run_at(due.at).await;
+        looks.push(due.at.duration_since(start()).as_mins());
+        assert!(looks.len() < 20, "{looks:?}");
+    }
+    assert_eq!(looks[..5], [0, 15, 45, 105, 225]);
+    let order = sweep.order(&key).await;
+    assert_eq!((order.status, order.refund), (Status::Approved, Facet::Signalled), "people see what is open");
+}
+
+#[tokio::test]
 async fn a_run_is_bounded_and_the_next_one_goes_on() {
     let mut sweep = sweep();
     sweep.rules.orders_max = 16;

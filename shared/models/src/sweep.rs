@@ -188,18 +188,41 @@ fn confirm_signals(mut change: Change, order: &Order) -> Change {
 
 /// Try again, until the bound: then hand it back, never leave it.
 fn unreadable(order: &Order, reason: Reason, window_over: Timestamp, now: Timestamp) -> Change {
-    let may_wait = order.status.is_terminal() || now < later(window_over, READ_BOUND);
-    let change = if may_wait {
-        let look_again = order.due.map_or(DueReason::WindowOver, |due| due.reason);
-        let rearmed = rearm(Some(Due::new(later(now, READ_RETRY), look_again)), now);
-        // What was said, or why nothing was, is kept with the order; how an ended one ended is not overwritten by it.
-        if order.status.is_terminal() { rearmed } else { rearmed.effect(Effect::Reason(reason)) }
-    } else {
-        Change::new(Transition::Escalate, now)
+    let change = match order.status.is_terminal() {
+        true => wait_for_signal(order, now),
+        false if now < later(window_over, READ_BOUND) => {
+            // What was said, or why nothing was, is kept with the order.
+            look_again(order, READ_RETRY, now).effect(Effect::Reason(reason))
+        }
+        false => Change::new(Transition::Escalate, now)
             .effect(Effect::Reason(reason))
             .effect(Effect::Due(None))
             .effect(Effect::EndLease)
-            .effect(Effect::DropRequest)
+            .effect(Effect::DropRequest),
     };
     change.guard(Guard::Version(order.version))
+}
+
+/// An ended order whose refund or dispute can't be read is asked for at growing intervals, each twice the last; past the
+/// bound nobody asks any more, and the facet stays signalled ([`gives_up`]).
+fn wait_for_signal(order: &Order, now: Timestamp) -> Change {
+    let since_last = now.duration_since(order.updated_at);
+    let wait = READ_RETRY.max(since_last.saturating_mul(2));
+    if wait > READ_BOUND { rearm(None, now) } else { look_again(order, wait, now) }
+}
+
+fn look_again(order: &Order, wait: SignedDuration, now: Timestamp) -> Change {
+    let reason = order.due.map_or(DueReason::WindowOver, |due| due.reason);
+    rearm(Some(Due::new(later(now, wait), reason)), now)
+}
+
+/// Whether the change leaves an open money signal to people: nobody will look again, and nothing was confirmed.
+#[must_use]
+pub fn gives_up(order: &Order, change: &Change) -> bool {
+    let confirms = |effect: &Effect| {
+        matches!(effect, Effect::Refund(Facet::Confirmed) | Effect::Dispute(Facet::Confirmed))
+    };
+    order.has_open_signal()
+        && change.effects.contains(&Effect::Due(None))
+        && !change.effects.iter().any(confirms)
 }
