@@ -149,9 +149,14 @@ where
 
     /// Hands the order, as it is in hand, back to people. Where it changed meanwhile, whoever changed it looks after it.
     async fn hand_back(&self, order: &Order, reason: Reason) -> Result<(), SubmitError> {
+        // An order that may stand twice at FlexFactor is for people even when it has ended here.
+        let is_doubled = reason.code == ReasonCode::TwoProviderOrders;
         let change = escalate(reason, self.surroundings.now()).knowing(order);
-        if self.store.escalate(&order.key, &change).await? {
+        let is_escalated = self.store.escalate(&order.key, &change).await?;
+        if is_escalated || is_doubled {
             count(metric::ESCALATED_ORDERS);
+        }
+        if is_escalated {
             tracing::error!(order = %order.key, "the order was handed back: its outcome can't be learnt safely");
         } else {
             tracing::error!(order = %order.key, status = %order.status, "the order is in doubt and has ended");

@@ -206,8 +206,9 @@ fn unreadable(order: &Order, reason: Reason, window_over: Timestamp, now: Timest
 /// An ended order whose refund or dispute can't be read is asked for at growing intervals, each twice the last; past the
 /// bound nobody asks any more, and the facet stays signalled ([`gives_up`]).
 fn wait_for_signal(order: &Order, now: Timestamp) -> Change {
-    let since_last = now.duration_since(order.updated_at);
-    let wait = READ_RETRY.max(since_last.saturating_mul(2));
+    // What the last look had planned, not how long it took: an outage of the sweep must not use up the bound.
+    let last_wait = order.due.map_or(SignedDuration::ZERO, |due| due.at.duration_since(order.updated_at));
+    let wait = READ_RETRY.max(last_wait.saturating_mul(2));
     if wait > READ_BOUND { rearm(None, now) } else { look_again(order, wait, now) }
 }
 
