@@ -16,6 +16,7 @@ use models::intake::{self, Repeat};
 use models::parked::{COPY_BYTES_MAX, Parked, ParkedKind, Why, cut};
 use models::refusal::Refusal;
 use models::screening;
+use models::time::later;
 use order_store::StoreError;
 use order_store::capability::{FindMerchant, Park, TakeDecline, Taken};
 use serde_json::Value;
@@ -181,7 +182,7 @@ where
             id: arrival.record.id.clone(),
             why,
             copy: cut(copy),
-            keep_until: arrival.now.saturating_add(self.rules.rejected_copy).unwrap_or(Timestamp::MAX),
+            keep_until: later(arrival.now, self.rules.rejected_copy),
         }
     }
 }

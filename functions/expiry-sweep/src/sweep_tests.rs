@@ -125,6 +125,19 @@ fn window_over() -> Timestamp {
     day(21) + SignedDuration::from_hours(6)
 }
 
+/// An event of an order that FlexFactor knows as `p-1`.
+fn event(key: &OrderKey, kind: EventKind, name: &str) -> OrderEvent {
+    OrderEvent {
+        kind,
+        name: name.to_owned(),
+        occurred_at: "t".to_owned(),
+        order_id: key.order_id.clone(),
+        provider_order: "p-1".parse().unwrap(),
+        confirmation: None,
+        nonce: name.to_owned(),
+    }
+}
+
 impl TestSweep {
     async fn received(&self, order_id: &str) -> OrderKey {
         let json = include_str!("../../../events/decline.json").replace("INV-1001-r1", order_id);
@@ -257,15 +270,7 @@ async fn an_order_that_waits_for_its_submission_is_handed_on_again_within_bounds
 async fn a_money_signal_is_read_and_the_order_goes_on_as_before() {
     let sweep = sweep();
     let key = sweep.pending("p-1").await;
-    let event = |kind, name: &str| OrderEvent {
-        kind,
-        name: name.to_owned(),
-        occurred_at: "t".to_owned(),
-        order_id: key.order_id.clone(),
-        provider_order: "p-1".parse().unwrap(),
-        confirmation: None,
-        nonce: name.to_owned(),
-    };
+    let event = |kind, name: &str| event(&key, kind, name);
     sweep.looker.store.apply(&key, &event(EventKind::Refunded, "order.refunded"), start()).await.unwrap();
     sweep.says("p-1", "Processing");
     assert_eq!(sweep.run_at(day(1)).await.rearmed, 1);
@@ -291,15 +296,7 @@ async fn a_money_signal_that_cannot_be_read_is_asked_for_at_growing_intervals_an
     let sweep = sweep();
     let key = sweep.pending("p-1").await;
     for (kind, name) in [(EventKind::Completed, "order.completed"), (EventKind::Refunded, "order.refunded")] {
-        let event = OrderEvent {
-            kind,
-            name: name.to_owned(),
-            occurred_at: "t".to_owned(),
-            order_id: key.order_id.clone(),
-            provider_order: "p-1".parse().unwrap(),
-            confirmation: None,
-            nonce: name.to_owned(),
-        };
+        let event = event(&key, kind, name);
         sweep.looker.store.apply(&key, &event, start()).await.unwrap();
     }
     let mut looks = Vec::new();

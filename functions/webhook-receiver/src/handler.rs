@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use flexfactor::webhook::{Delivery, Forged, Notice, Policy, Verified, verify};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use lambda_http::{Request, RequestExt as _};
 use lambda_kit::clock::Clock;
 use lambda_kit::secrets::{FindSecret, MerchantSecret, SecretError};
@@ -16,6 +16,7 @@ use models::event::OrderEvent;
 use models::ids::{MerchantId, OrderId, OrderKey};
 use models::merchant::Environment;
 use models::parked::{COPY_BYTES_MAX, Parked, ParkedKind, Why, cut};
+use models::time::later;
 use order_store::capability::{Applied, ApplyEvent, FindMerchant, Park};
 use sha2::{Digest, Sha256};
 
@@ -206,10 +207,6 @@ fn kept_of(body: &[u8]) -> Kept {
 
 fn short_hash(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
-    now.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
 fn unavailable(merchant: &MerchantId, error: &dyn std::error::Error) -> Answer {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
+use jiff::SignedDuration;
 use lambda_kit::secrets::SecretError;
 use models::change::Change;
 use models::decline::Decline;

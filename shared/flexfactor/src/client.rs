@@ -216,13 +216,7 @@ impl Evaluate for Client {
     ) -> Outcome<EvaluateAnswer> {
         let url = self.url(account.environment, &["evaluate"]);
         let call = || self.http.post(url.clone()).json(request);
-        match self.call::<EvaluateResponse>(account, now, call).await {
-            Outcome::Done(answer) => {
-                evaluate_answer(answer).map_or(Outcome::Unknown(Lost::Malformed), Outcome::Done)
-            }
-            Outcome::Refused(refused) => Outcome::Refused(refused),
-            Outcome::Unknown(lost) => Outcome::Unknown(lost),
-        }
+        self.call::<EvaluateResponse>(account, now, call).await.understood(evaluate_answer)
     }
 }
 
@@ -241,13 +235,7 @@ impl ReadOrder for Client {
     ) -> Outcome<OrderAnswer> {
         let url = self.url(account.environment, &["orders", id.as_str()]);
         let call = || self.http.request(Method::GET, url.clone());
-        match self.call::<OrderResponse>(account, now, call).await {
-            Outcome::Done(answer) => {
-                order_answer(answer).map_or(Outcome::Unknown(Lost::Malformed), Outcome::Done)
-            }
-            Outcome::Refused(refused) => Outcome::Refused(refused),
-            Outcome::Unknown(lost) => Outcome::Unknown(lost),
-        }
+        self.call::<OrderResponse>(account, now, call).await.understood(order_answer)
     }
 }
 

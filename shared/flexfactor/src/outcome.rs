@@ -54,10 +54,10 @@ impl fmt::Display for Lost {
 }
 
 impl<T> Outcome<T> {
-    /// Maps what was answered.
-    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Outcome<U> {
+    /// Reads what was answered; an answer that `read` makes nothing of may have had an effect all the same.
+    pub fn understood<U>(self, read: impl FnOnce(T) -> Option<U>) -> Outcome<U> {
         match self {
-            Self::Done(value) => Outcome::Done(f(value)),
+            Self::Done(value) => read(value).map_or(Outcome::Unknown(Lost::Malformed), Outcome::Done),
             Self::Refused(refused) => Outcome::Refused(refused),
             Self::Unknown(lost) => Outcome::Unknown(lost),
         }

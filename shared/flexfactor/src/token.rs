@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use models::ids::MerchantId;
 use models::merchant::Environment;
+use models::time::later;
 use secrecy::SecretString;
 
 /// How long a token lives (documented: ff/oauth2token). An answer that claims more is not believed.
@@ -51,7 +52,7 @@ impl TokenCache {
         }
         let generation = held.as_ref().map_or(0, |token| token.generation.wrapping_add(1));
         let (bearer, expires) = fetch().await?;
-        let at_most = now.saturating_add(TOKEN_LIFETIME).unwrap_or(Timestamp::MAX);
+        let at_most = later(now, TOKEN_LIFETIME);
         let fresh_until = expires.min(at_most).saturating_sub(TOKEN_RENEWED_BEFORE).unwrap_or(now);
         let token = Token { bearer, fresh_until, generation };
         *held = Some(token.clone());

@@ -181,7 +181,7 @@ async fn an_order_is_read_by_name_or_by_number_and_its_id_is_escaped() {
     let mut statuses = Vec::new();
     for id in ["a/../b", "x", "x"] {
         let outcome = server.client.read_order(&account(), &id.parse().unwrap(), server.now).await;
-        statuses.push(outcome.map(|answer| answer.status));
+        statuses.push(outcome.understood(|answer| Some(answer.status)));
     }
     assert_eq!(
         statuses,

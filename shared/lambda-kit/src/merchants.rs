@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use models::ids::MerchantId;
 use models::merchant::Merchant;
+use models::time::later;
 use order_store::StoreError;
 use order_store::capability::FindMerchant;
 
@@ -46,7 +47,7 @@ impl<S: FindMerchant, C: Clock> Merchants<S, C> {
 
     fn keep(&self, id: &MerchantId, merchant: Option<Merchant>, now: Timestamp) {
         let fresh = if merchant.is_some() { MERCHANT_FRESH } else { UNKNOWN_MERCHANT_FRESH };
-        self.keep_until(id, merchant, now.saturating_add(fresh).unwrap_or(now));
+        self.keep_until(id, merchant, later(now, fresh));
     }
 
     fn keep_until(&self, id: &MerchantId, merchant: Option<Merchant>, fresh_until: Timestamp) {
@@ -71,7 +72,7 @@ impl<S: FindMerchant, C: Clock> FindMerchant for Merchants<S, C> {
                 Ok(merchant)
             }
             (Err(error), Some(stale)) if stale.merchant.is_some() => {
-                self.keep_until(id, stale.merchant.clone(), now.saturating_add(STALE_RETRY).unwrap_or(now));
+                self.keep_until(id, stale.merchant.clone(), later(now, STALE_RETRY));
                 tracing::warn!(merchant = %id, %error, "the merchant's configuration is served stale");
                 Ok(stale.merchant)
             }

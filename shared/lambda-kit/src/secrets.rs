@@ -10,6 +10,7 @@ use flexfactor::Credentials;
 use flexfactor::webhook::WebhookKey;
 use jiff::{SignedDuration, Timestamp};
 use models::ids::MerchantId;
+use models::time::later;
 use order_store::sdk::describe;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -172,12 +173,8 @@ impl<F: FetchSecret, C: Clock> Secrets<F, C> {
         use secrecy::ExposeSecret as _;
         let json = self.source.fetch(merchant).await?;
         let secret = Arc::new(MerchantSecret::parse(json.expose_secret())?);
-        Ok(Cached { secret, tried_at: now, fresh_until: after(now, SECRET_FRESH) })
+        Ok(Cached { secret, tried_at: now, fresh_until: later(now, SECRET_FRESH) })
     }
-}
-
-fn after(now: Timestamp, time: SignedDuration) -> Timestamp {
-    now.saturating_add(time).unwrap_or(now)
 }
 
 impl<F: FetchSecret, C: Clock> FindSecret for Secrets<F, C> {
@@ -192,7 +189,7 @@ impl<F: FetchSecret, C: Clock> FindSecret for Secrets<F, C> {
             Ok(cached) => Ok(held.insert(cached).secret.clone()),
             Err(error) => match held.as_mut() {
                 Some(stale) => {
-                    stale.fresh_until = after(now, SECRET_STALE_RETRY);
+                    stale.fresh_until = later(now, SECRET_STALE_RETRY);
                     tracing::warn!(%merchant, %error, "the merchant's secret is served stale");
                     Ok(stale.secret.clone())
                 }
@@ -212,7 +209,7 @@ impl<F: FetchSecret, C: Clock> FindSecret for Secrets<F, C> {
         match held.as_mut() {
             // Somebody else has read a newer one meanwhile.
             Some(cached) if !Arc::ptr_eq(&cached.secret, than) => return Ok(Some(cached.secret.clone())),
-            Some(cached) if now < after(cached.tried_at, SECRET_REREAD_AFTER) => return Ok(None),
+            Some(cached) if now < later(cached.tried_at, SECRET_REREAD_AFTER) => return Ok(None),
             // Noted before it is tried: a try that fails is not to be repeated at every forgery either.
             Some(cached) => cached.tried_at = now,
             None => {}

@@ -6,7 +6,7 @@ use crate::ids::ContentHash;
 use crate::order::{Due, DueReason, Facet, Order, Submission};
 use crate::screening::Screened;
 use crate::status::Status;
-use crate::time::to_millis;
+use crate::time::{later, to_millis};
 
 /// A new order, as received at `now`; due for a look if it is not submitted within `submission_overdue`.
 #[must_use]
@@ -38,12 +38,6 @@ pub fn open(
         dispute: Facet::None,
         version: 1,
     }
-}
-
-/// `at` plus `by`, held at the end of time instead of overflowing.
-#[must_use]
-pub(crate) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
-    at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
 /// What a decline is, seen beside the order that is stored under its id.

@@ -4,9 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::change::{Change, Effect, Guard};
 use crate::ids::{IdempotencyKey, ProviderOrderId};
-use crate::intake::later;
 use crate::order::{Due, DueReason, Order, Reason, ReasonCode};
 use crate::status::{Status, Transition};
+use crate::time::later;
 
 /// The deployment's times around a submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,7 +123,7 @@ pub enum Outcome {
     NotSent(Reason),
 }
 
-/// What attempt number `attempt` on `order` found out.
+/// The change that an attempt's outcome makes. `order` is as the claim of this attempt left it.
 #[must_use]
 pub fn record(order: &Order, outcome: &Outcome, times: &Times, now: Timestamp) -> Change {
     match outcome {
@@ -194,19 +194,23 @@ pub(crate) fn close(transition: Transition, now: Timestamp) -> Change {
 
 /// Gives the claim back as if it had never been taken, but for its count.
 fn release(order: &Order, reason: Reason, times: &Times, now: Timestamp) -> Change {
-    let due = Due::new(later(now, times.submission_overdue), DueReason::SubmissionOverdue);
-    Change::new(Transition::Release, now)
-        .guard(Guard::Attempt(order.submission.attempts))
-        .guard(Guard::NoOpenSignal)
-        .effect(Effect::Reason(reason))
-        .effect(Effect::Due(Some(due)))
-        .effect(Effect::EndLease)
-        .effect(Effect::ForgetAttempts)
+    to_be_tried_again(Transition::Release, order, reason, times, now).effect(Effect::ForgetAttempts)
 }
 
 fn lose_track(order: &Order, reason: Reason, times: &Times, now: Timestamp) -> Change {
+    to_be_tried_again(Transition::LoseTrack, order, reason, times, now)
+}
+
+/// Ends this attempt, and no other, without an outcome.
+fn to_be_tried_again(
+    transition: Transition,
+    order: &Order,
+    reason: Reason,
+    times: &Times,
+    now: Timestamp,
+) -> Change {
     let due = Due::new(later(now, times.submission_overdue), DueReason::SubmissionOverdue);
-    Change::new(Transition::LoseTrack, now)
+    Change::new(transition, now)
         .guard(Guard::Attempt(order.submission.attempts))
         .guard(Guard::NoOpenSignal)
         .effect(Effect::Reason(reason))

@@ -4,10 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::change::{Change, Effect, Guard};
 use crate::ids::ProviderOrderId;
-use crate::intake::later;
 use crate::order::{Due, DueReason, Facet, Order, Reason, ReasonCode};
 use crate::status::{Status, Transition};
 use crate::submission::{Times, close, escalate, window_over};
+use crate::time::later;
 
 /// How long after its window and grace an order may stay unreadable before it is handed back.
 pub const READ_BOUND: SignedDuration = SignedDuration::from_hours(72);
@@ -38,17 +38,16 @@ pub enum Look {
 /// Decides what to do about `order`, which is due at `now`.
 #[must_use]
 pub fn look(order: &Order, times: &Times, now: Timestamp) -> Look {
-    let guarded = |change: Change| change.knowing(order);
     match order.status {
-        Status::Received if order.provider_order.is_some() => look_at_unknown(order, times, now, guarded),
-        Status::Received if now < order.expires_at => Look::Resubmit(guarded(overdue(times, now))),
+        Status::Received if order.provider_order.is_some() => look_at_unknown(order, times, now),
+        Status::Received if now < order.expires_at => Look::Resubmit(overdue(times, now).knowing(order)),
         Status::Received => {
             let reason =
                 Reason::new(ReasonCode::NeverSubmitted, "The window ended before it could be submitted.");
-            Look::Settle(guarded(close(Transition::Expire, now).effect(Effect::Reason(reason))))
+            Look::Settle(close(Transition::Expire, now).effect(Effect::Reason(reason)).knowing(order))
         }
-        Status::Submitting | Status::Unknown => look_at_unknown(order, times, now, guarded),
-        Status::Pending | Status::CaptureRequired => look_at_open(order, times, now, guarded),
+        Status::Submitting | Status::Unknown => look_at_unknown(order, times, now),
+        Status::Pending | Status::CaptureRequired => look_at_open(order, times, now),
         Status::Escalated
         | Status::Rejected
         | Status::Declined
@@ -62,10 +61,10 @@ pub fn look(order: &Order, times: &Times, now: Timestamp) -> Look {
     }
 }
 
-fn look_at_unknown(order: &Order, times: &Times, now: Timestamp, guarded: impl Fn(Change) -> Change) -> Look {
+fn look_at_unknown(order: &Order, times: &Times, now: Timestamp) -> Look {
     let held_until = order.submission.lease_until.filter(|until| *until > now);
     if let Some(until) = held_until {
-        return Look::Settle(guarded(rearm(Some(Due::new(until, DueReason::SubmissionOverdue)), now)));
+        return Look::Settle(rearm(Some(Due::new(until, DueReason::SubmissionOverdue)), now).knowing(order));
     }
     if let Some(id) = &order.provider_order {
         return Look::Ask(id.clone());
@@ -73,17 +72,17 @@ fn look_at_unknown(order: &Order, times: &Times, now: Timestamp, guarded: impl F
     let is_replayable =
         order.submission.first_attempt_at.is_none_or(|first| now.duration_since(first) < times.replay_window);
     if is_replayable && now < order.expires_at {
-        return Look::Resubmit(guarded(overdue(times, now)));
+        return Look::Resubmit(overdue(times, now).knowing(order));
     }
-    Look::Settle(guarded(escalate(out_of_reach(), now)))
+    Look::Settle(escalate(out_of_reach(), now).knowing(order))
 }
 
-fn look_at_open(order: &Order, times: &Times, now: Timestamp, guarded: impl Fn(Change) -> Change) -> Look {
+fn look_at_open(order: &Order, times: &Times, now: Timestamp) -> Look {
     let window_over = window_over(order, times.expiry_grace);
     match &order.provider_order {
         Some(id) if order.has_open_signal() || now >= window_over.at => Look::Ask(id.clone()),
-        Some(_) | None if now < window_over.at => Look::Settle(guarded(rearm(Some(window_over), now))),
-        Some(_) | None => Look::Settle(guarded(escalate(out_of_reach(), now))),
+        Some(_) | None if now < window_over.at => Look::Settle(rearm(Some(window_over), now).knowing(order)),
+        Some(_) | None => Look::Settle(escalate(out_of_reach(), now).knowing(order)),
     }
 }
 
@@ -135,35 +134,29 @@ pub fn after_read(
 ) -> Change {
     let window_over = window_over(order, times.expiry_grace);
     let is_over = now >= window_over.at;
-    let code = match view {
-        ProviderView::Working | ProviderView::CaptureRequired if is_over => ReasonCode::WindowOver,
-        ProviderView::Working
-        | ProviderView::CaptureRequired
-        | ProviderView::Rescued
-        | ProviderView::Returned
-        | ProviderView::Disputed
-        | ProviderView::Over
-        | ProviderView::Problem
-        | ProviderView::NotUnderstood
-        | ProviderView::NoAnswer => ReasonCode::ProviderRead,
-    };
-    let reason = Reason::new(code, word);
-    let transition = match view {
-        ProviderView::Rescued | ProviderView::Returned | ProviderView::Disputed => Transition::Approve,
+    let (transition, code) = match view {
+        ProviderView::Rescued | ProviderView::Returned | ProviderView::Disputed => {
+            (Transition::Approve, ReasonCode::ProviderRead)
+        }
         ProviderView::Over => match cancelled_past_expiry {
-            CancelledPastExpiry::Expired if now >= order.expires_at => Transition::Expire,
-            CancelledPastExpiry::Expired | CancelledPastExpiry::Cancelled => Transition::Cancel,
+            CancelledPastExpiry::Expired if now >= order.expires_at => {
+                (Transition::Expire, ReasonCode::ProviderRead)
+            }
+            CancelledPastExpiry::Expired | CancelledPastExpiry::Cancelled => {
+                (Transition::Cancel, ReasonCode::ProviderRead)
+            }
         },
         // Still worked on after window and grace: the promise to the merchant is over.
-        ProviderView::Working if is_over => Transition::Expire,
-        ProviderView::Working => Transition::Accept,
-        ProviderView::CaptureRequired if is_over => Transition::Escalate,
-        ProviderView::CaptureRequired => Transition::RequireCapture,
-        ProviderView::Problem => Transition::Escalate,
+        ProviderView::Working if is_over => (Transition::Expire, ReasonCode::WindowOver),
+        ProviderView::Working => (Transition::Accept, ReasonCode::ProviderRead),
+        ProviderView::CaptureRequired if is_over => (Transition::Escalate, ReasonCode::WindowOver),
+        ProviderView::CaptureRequired => (Transition::RequireCapture, ReasonCode::ProviderRead),
+        ProviderView::Problem => (Transition::Escalate, ReasonCode::ProviderRead),
         ProviderView::NotUnderstood | ProviderView::NoAnswer => {
-            return unreadable(order, reason, window_over.at, now);
+            return unreadable(order, Reason::new(ReasonCode::ProviderRead, word), window_over.at, now);
         }
     };
+    let reason = Reason::new(code, word);
     let known = transition.from().contains(&order.status);
     let ends = transition.to().is_some_and(Status::is_terminal) || order.status.is_terminal();
     let mut change = Change::new(if known { transition } else { Transition::Note }, now)

@@ -2,7 +2,7 @@
 //!
 //! A fixed width makes the text sort as the time does, so that the store can compare it in a condition.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// Cuts to whole milliseconds, the precision that everything stored has.
 #[must_use]
@@ -14,6 +14,12 @@ pub fn to_millis(at: Timestamp) -> Timestamp {
 #[must_use]
 pub fn to_text(at: Timestamp) -> String {
     format!("{:.3}", to_millis(at))
+}
+
+/// `at` plus `by`, held at the end of time instead of overflowing.
+#[must_use]
+pub fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

@@ -81,14 +81,6 @@ impl Control {
         self.call(request).await.map(|_| ())
     }
 
-    /// Ends every token at once.
-    ///
-    /// # Errors
-    /// The sandbox refused it.
-    pub async fn revoke_tokens(&self) -> Result<()> {
-        self.call(self.http.post(format!("{}/tokens/revoke", self.url)).json(&json!({}))).await.map(|_| ())
-    }
-
     /// What FlexFactor truly received, charged and sent.
     ///
     /// # Errors
