@@ -25,21 +25,29 @@ use crate::settings::IntakeRules;
 
 /// What the function does its work with.
 #[derive(Debug)]
-pub(crate) struct Intake<S, Q, M, C> {
-    pub(crate) store: S,
-    pub(crate) queue: Q,
-    pub(crate) merchants: M,
-    pub(crate) clock: C,
-    pub(crate) rules: IntakeRules,
+pub struct Intake<S, Q, M, C> {
+    /// The orders.
+    pub store: S,
+    /// The evaluations queue.
+    pub queue: Q,
+    /// Merchants' configuration.
+    pub merchants: M,
+    /// The clock.
+    pub clock: C,
+    /// The settings.
+    pub rules: IntakeRules,
 }
 
 /// Why a record must be delivered again.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum TakeError {
+pub enum TakeError {
+    /// The store did not do as asked.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The order is stored and could not be handed on.
     #[error(transparent)]
     Queue(#[from] QueueError),
+    /// A decline that was read from JSON can be written as JSON; should it ever not be, it is kept.
     #[error("the decline can't be hashed: {0}")]
     Content(#[from] serde_json::Error),
 }
@@ -58,7 +66,10 @@ where
     C: Clock,
 {
     /// Takes one message. Returns once it is kept for good.
-    pub(crate) async fn take(&self, record: Record) -> Result<(), TakeError> {
+    ///
+    /// # Errors
+    /// See [`TakeError`]: nothing is lost, the message must be delivered again.
+    pub async fn take(&self, record: Record) -> Result<(), TakeError> {
         let arrival = Arrival { record, now: self.clock.now() };
         let value = match screening::parse(&arrival.record.body) {
             Ok(value) => value,

@@ -1,8 +1,5 @@
 //! Takes declined rebills from SQS, screens them and stores them as orders. Only wiring is here.
 
-mod handler;
-mod settings;
-
 use aws_lambda_events::event::sqs::SqsEvent;
 use lambda_kit::clock::System;
 use lambda_kit::merchants::Merchants;
@@ -11,8 +8,8 @@ use lambda_kit::{aws, batch, telemetry};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use order_store::dynamo::DynamoTable;
 
-use handler::Intake;
-use settings::IntakeSettings;
+use decline_intake::handler::Intake;
+use decline_intake::settings::IntakeSettings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

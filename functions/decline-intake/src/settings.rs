@@ -6,25 +6,32 @@ use models::screening::Limits;
 
 /// What declines are held against, and what becomes of them.
 #[derive(Debug, Clone)]
-pub(crate) struct IntakeRules {
+pub struct IntakeRules {
     /// Limits of the screening.
-    pub(crate) limits: Limits,
+    pub limits: Limits,
     /// After which time an order that was not submitted is looked at.
-    pub(crate) submission_overdue: SignedDuration,
+    pub submission_overdue: SignedDuration,
     /// For how long copies of refused messages are kept.
-    pub(crate) rejected_copy: SignedDuration,
+    pub rejected_copy: SignedDuration,
 }
 
 /// All settings.
 #[derive(Debug)]
-pub(crate) struct IntakeSettings {
-    pub(crate) orders_table: String,
-    pub(crate) evaluations_queue_url: String,
-    pub(crate) rules: IntakeRules,
+pub struct IntakeSettings {
+    /// The orders table's name.
+    pub orders_table: String,
+    /// The evaluations queue's address.
+    pub evaluations_queue_url: String,
+    /// What the handler goes by.
+    pub rules: IntakeRules,
 }
 
 impl IntakeSettings {
-    pub(crate) fn from_env() -> Result<Self, SettingsError> {
+    /// Reads them from the environment.
+    ///
+    /// # Errors
+    /// Everything that is missing or malformed, at once.
+    pub fn from_env() -> Result<Self, SettingsError> {
         Self::read(Settings::from_env())
     }
 

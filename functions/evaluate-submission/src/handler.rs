@@ -26,35 +26,51 @@ use crate::settings::SubmissionRules;
 
 /// What the function does its work with.
 #[derive(Debug)]
-pub(crate) struct Submission<S, Q, M, K, P, R> {
-    pub(crate) store: S,
-    pub(crate) queue: Q,
-    pub(crate) merchants: M,
-    pub(crate) secrets: K,
-    pub(crate) provider: P,
-    pub(crate) surroundings: R,
-    pub(crate) rules: SubmissionRules,
+pub struct Submission<S, Q, M, K, P, R> {
+    /// The orders.
+    pub store: S,
+    /// The evaluations queue.
+    pub queue: Q,
+    /// Merchants' configuration.
+    pub merchants: M,
+    /// Merchants' credentials.
+    pub secrets: K,
+    /// FlexFactor.
+    pub provider: P,
+    /// Clock and randomness.
+    pub surroundings: R,
+    /// The settings.
+    pub rules: SubmissionRules,
 }
 
 /// Why a record must be delivered again.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SubmitError {
+pub enum SubmitError {
+    /// The message is not of the form that the evaluations queue has.
     #[error("the message is not an order's: {0}")]
     Message(serde_json::Error),
+    /// No such order; it may have been deleted by hand.
     #[error("the order is not stored")]
     NoOrder,
+    /// The merchant was removed while an order of its was on the way.
     #[error("the merchant is not configured")]
     NoMerchant,
+    /// The order is not whole.
     #[error("the order's decline is gone although it was never answered")]
     NoRequest,
+    /// The store did not do as asked.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The merchant's credentials can't be had.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// Somebody else holds the claim.
     #[error("another submission of the order is under way")]
     Held,
+    /// It may or may not have been taken; recorded so.
     #[error("the outcome is not known: {0}")]
     Unknown(String),
+    /// It was not taken for certain; recorded so.
     #[error("nothing was sent: {0}")]
     NotSent(String),
 }
@@ -69,7 +85,10 @@ where
     R: Clock + Random,
 {
     /// Submits the order that a message names. Returns once the outcome is recorded.
-    pub(crate) async fn submit(&self, record: Record) -> Result<(), SubmitError> {
+    ///
+    /// # Errors
+    /// See [`SubmitError`]: the message must be delivered again.
+    pub async fn submit(&self, record: Record) -> Result<(), SubmitError> {
         let message: OrderMessage = serde_json::from_str(&record.body).map_err(SubmitError::Message)?;
         let key = message.key();
         // Everything that can be missing is fetched before the claim: a claim without a call helps nobody.

@@ -1,8 +1,5 @@
 //! Submits stored orders to FlexFactor, each exactly once. Only wiring is here.
 
-mod handler;
-mod settings;
-
 use aws_lambda_events::event::sqs::SqsEvent;
 use flexfactor::Client;
 use lambda_kit::clock::System;
@@ -13,8 +10,8 @@ use lambda_kit::{aws, batch, telemetry};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use order_store::dynamo::DynamoTable;
 
-use handler::Submission;
-use settings::SubmissionSettings;
+use evaluate_submission::handler::Submission;
+use evaluate_submission::settings::SubmissionSettings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

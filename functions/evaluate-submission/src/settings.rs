@@ -9,28 +9,38 @@ use models::submission::Times;
 
 /// How long a claim holds: longer than the function may run (60 s, infra/template.yaml), so that a claim whose holder may
 /// still be at work is never taken over.
-const CLAIM_LEASE: SignedDuration = SignedDuration::from_secs(90);
+pub const CLAIM_LEASE: SignedDuration = SignedDuration::from_secs(90);
 
 /// The times around a submission.
 #[derive(Debug, Clone)]
-pub(crate) struct SubmissionRules {
-    pub(crate) times: Times,
+pub struct SubmissionRules {
+    /// The deployment's times.
+    pub times: Times,
     /// The waits before an unknown outcome is tried again; the last one repeats.
-    pub(crate) retries: Vec<SignedDuration>,
+    pub retries: Vec<SignedDuration>,
 }
 
 /// All settings.
 #[derive(Debug)]
-pub(crate) struct SubmissionSettings {
-    pub(crate) orders_table: String,
-    pub(crate) evaluations_queue_url: String,
-    pub(crate) merchant_secret_prefix: String,
-    pub(crate) provider: ClientConfig,
-    pub(crate) rules: SubmissionRules,
+pub struct SubmissionSettings {
+    /// The orders table's name.
+    pub orders_table: String,
+    /// The evaluations queue's address.
+    pub evaluations_queue_url: String,
+    /// What secrets' names begin with.
+    pub merchant_secret_prefix: String,
+    /// Where FlexFactor is.
+    pub provider: ClientConfig,
+    /// What the handler goes by.
+    pub rules: SubmissionRules,
 }
 
 impl SubmissionSettings {
-    pub(crate) fn from_env() -> Result<Self, SettingsError> {
+    /// Reads them from the environment.
+    ///
+    /// # Errors
+    /// Everything that is missing or malformed, at once.
+    pub fn from_env() -> Result<Self, SettingsError> {
         Self::read(Settings::from_env())
     }
 

@@ -19,19 +19,19 @@ use crate::settings::LookRules;
 
 /// What orders are looked at with.
 #[derive(Debug)]
-pub(crate) struct Looker<S, Q, M, K, P, C> {
-    pub(crate) store: S,
-    pub(crate) queue: Q,
-    pub(crate) merchants: M,
-    pub(crate) secrets: K,
-    pub(crate) provider: P,
-    pub(crate) clock: C,
-    pub(crate) rules: LookRules,
+pub struct Looker<S, Q, M, K, P, C> {
+    pub store: S,
+    pub queue: Q,
+    pub merchants: M,
+    pub secrets: K,
+    pub provider: P,
+    pub clock: C,
+    pub rules: LookRules,
 }
 
 /// What a look led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Looked {
+pub enum Looked {
     /// The order has ended.
     Closed,
     /// The order goes on, or somebody else was faster.
@@ -40,7 +40,7 @@ pub(crate) enum Looked {
 
 /// Why an order could not be looked at.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum LookError {
+pub enum LookError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -69,7 +69,7 @@ where
     C: Clock,
 {
     /// Looks at the order as of `as_of`.
-    pub(crate) async fn look_at(&self, key: &OrderKey, as_of: Timestamp) -> Result<Looked, LookError> {
+    pub async fn look_at(&self, key: &OrderKey, as_of: Timestamp) -> Result<Looked, LookError> {
         let Some(order) = self.store.read(key).await? else { return Ok(Looked::Rearmed) };
         if order.due.is_none_or(|due| due.at > as_of) {
             // The index lags behind the table: somebody has looked already.

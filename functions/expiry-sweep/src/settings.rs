@@ -13,35 +13,35 @@ const STORE_TIME: Duration = Duration::from_secs(9);
 
 /// How one order is looked at.
 #[derive(Debug, Clone)]
-pub(crate) struct LookRules {
-    pub(crate) times: Times,
-    pub(crate) cancelled_past_expiry: CancelledPastExpiry,
+pub struct LookRules {
+    pub times: Times,
+    pub cancelled_past_expiry: CancelledPastExpiry,
 }
 
 /// How much one run does.
 #[derive(Debug, Clone)]
-pub(crate) struct SweepRules {
+pub struct SweepRules {
     /// Most orders looked at in one run, but at least one of each shard; the next run goes on.
-    pub(crate) orders_max: usize,
+    pub orders_max: usize,
     /// How far ahead of the clock a run may be asked to look: an early look could end an order early.
-    pub(crate) ahead_max: SignedDuration,
+    pub ahead_max: SignedDuration,
     /// How long looking at one order may take; no look is begun later than this before the function's end.
-    pub(crate) look_time: Duration,
+    pub look_time: Duration,
 }
 
 /// All settings.
 #[derive(Debug)]
-pub(crate) struct SweepSettings {
-    pub(crate) orders_table: String,
-    pub(crate) evaluations_queue_url: String,
-    pub(crate) merchant_secret_prefix: String,
-    pub(crate) provider: ClientConfig,
-    pub(crate) look: LookRules,
-    pub(crate) sweep: SweepRules,
+pub struct SweepSettings {
+    pub orders_table: String,
+    pub evaluations_queue_url: String,
+    pub merchant_secret_prefix: String,
+    pub provider: ClientConfig,
+    pub look: LookRules,
+    pub sweep: SweepRules,
 }
 
 impl SweepSettings {
-    pub(crate) fn from_env() -> Result<Self, SettingsError> {
+    pub fn from_env() -> Result<Self, SettingsError> {
         Self::read(Settings::from_env())
     }
 

@@ -28,31 +28,31 @@ const LOOKS_AT_ONCE: usize = 10;
 /// The schedule's event. Without a time it is this moment.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Scheduled {
+pub struct Scheduled {
     /// As of when to look.
-    pub(crate) scheduled_at: Option<Timestamp>,
+    pub scheduled_at: Option<Timestamp>,
 }
 
 /// What a run did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) struct Swept {
+pub struct Swept {
     /// As of when it looked.
-    pub(crate) as_of: Timestamp,
+    pub as_of: Timestamp,
     /// Orders looked at.
-    pub(crate) examined: u32,
+    pub examined: u32,
     /// Orders that have ended by it.
-    pub(crate) closed: u32,
+    pub closed: u32,
     /// Orders that will be looked at again later.
-    pub(crate) rearmed: u32,
+    pub rearmed: u32,
     /// Orders that could not be looked at; the next run tries again.
-    pub(crate) failed: u32,
+    pub failed: u32,
     /// Whether more is due than this run could look at.
-    pub(crate) more: bool,
+    pub more: bool,
 }
 
 /// Why a run did nothing.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SweepError {
+pub enum SweepError {
     #[error("The run was asked to look as of {as_of}, more than {ahead_max:#} ahead of the clock.")]
     Ahead { as_of: Timestamp, ahead_max: jiff::SignedDuration },
     #[error(transparent)]
@@ -72,9 +72,9 @@ impl From<SweepError> for Diagnostic {
 
 /// The sweep.
 #[derive(Debug)]
-pub(crate) struct Sweep<S, Q, M, K, P, C> {
-    pub(crate) looker: Looker<S, Q, M, K, P, C>,
-    pub(crate) rules: SweepRules,
+pub struct Sweep<S, Q, M, K, P, C> {
+    pub looker: Looker<S, Q, M, K, P, C>,
+    pub rules: SweepRules,
 }
 
 impl<S, Q, M, K, P, C> Sweep<S, Q, M, K, P, C>
@@ -87,7 +87,7 @@ where
     C: Clock,
 {
     /// Looks at what is due as of the schedule's time, until `deadline`.
-    pub(crate) async fn run(&self, scheduled: Scheduled, deadline: SystemTime) -> Result<Swept, SweepError> {
+    pub async fn run(&self, scheduled: Scheduled, deadline: SystemTime) -> Result<Swept, SweepError> {
         let now = self.looker.clock.now();
         let as_of = scheduled.scheduled_at.unwrap_or(now);
         if as_of.duration_since(now) > self.rules.ahead_max {

@@ -5,7 +5,7 @@ use lambda_http::{Body, Error, Response};
 
 /// An answer. Each has a stable code and one sentence, and says nothing of why a signature failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub enum Answer {
     /// It was applied, or had been before, or is kept: nothing is to be sent again.
     Taken,
     /// No merchant has this address.
@@ -37,13 +37,13 @@ impl Answer {
     }
 
     /// The HTTP status.
-    #[cfg(test)]
-    pub(crate) const fn status(self) -> u16 {
+    #[must_use]
+    pub const fn status(self) -> u16 {
         self.parts().0
     }
 
     /// The answer on the wire. Success has an empty body, which is all that a webhook's sender needs.
-    pub(crate) fn into_response(self) -> Result<Response<Body>, Error> {
+    pub fn into_response(self) -> Result<Response<Body>, Error> {
         let (status, code, message) = self.parts();
         let response = Response::builder().status(status);
         let response = match code {

@@ -24,16 +24,21 @@ use crate::answer::Answer;
 use crate::settings::ReceiverRules;
 
 /// Longest body taken, in bytes. Recorded ones have about 250.
-pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// What the function does its work with.
 #[derive(Debug)]
-pub(crate) struct Receiver<S, M, K, C> {
-    pub(crate) store: S,
-    pub(crate) merchants: M,
-    pub(crate) secrets: K,
-    pub(crate) clock: C,
-    pub(crate) rules: ReceiverRules,
+pub struct Receiver<S, M, K, C> {
+    /// The orders.
+    pub store: S,
+    /// Merchants' configuration.
+    pub merchants: M,
+    /// Merchants' credentials.
+    pub secrets: K,
+    /// The clock.
+    pub clock: C,
+    /// The settings.
+    pub rules: ReceiverRules,
 }
 
 /// Whose webhook is being taken, and when.
@@ -51,7 +56,7 @@ where
     C: Clock,
 {
     /// Takes one request. Any answer but [`Answer::Taken`] means that nothing was done.
-    pub(crate) async fn receive(&self, request: &Request) -> Answer {
+    pub async fn receive(&self, request: &Request) -> Answer {
         let Some(merchant) = merchant_of(request) else { return Answer::UnknownMerchant };
         let environment = match self.merchants.find_merchant(&merchant).await {
             Ok(Some(found)) => found.environment,

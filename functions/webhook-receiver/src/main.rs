@@ -1,9 +1,5 @@
 //! Verifies FlexFactor's webhooks and applies them. Only wiring is here.
 
-mod answer;
-mod handler;
-mod settings;
-
 use lambda_http::{Error, Request, run, service_fn};
 use lambda_kit::clock::System;
 use lambda_kit::merchants::Merchants;
@@ -11,8 +7,8 @@ use lambda_kit::secrets::{Secrets, SecretsManager};
 use lambda_kit::{aws, telemetry};
 use order_store::dynamo::DynamoTable;
 
-use handler::Receiver;
-use settings::ReceiverSettings;
+use webhook_receiver::handler::Receiver;
+use webhook_receiver::settings::ReceiverSettings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -5,25 +5,32 @@ use lambda_kit::settings::{Settings, SettingsError};
 
 /// What deliveries are held against.
 #[derive(Debug, Clone)]
-pub(crate) struct ReceiverRules {
+pub struct ReceiverRules {
     /// The host that FlexFactor was given, which it signs.
-    pub(crate) host: String,
+    pub host: String,
     /// How far a delivery's date may be from now. FlexFactor documents no rule; see docs/flexfactor.md.
-    pub(crate) date_window: SignedDuration,
+    pub date_window: SignedDuration,
     /// For how long parked events are kept.
-    pub(crate) parked_copy: SignedDuration,
+    pub parked_copy: SignedDuration,
 }
 
 /// All settings.
 #[derive(Debug)]
-pub(crate) struct ReceiverSettings {
-    pub(crate) orders_table: String,
-    pub(crate) merchant_secret_prefix: String,
-    pub(crate) rules: ReceiverRules,
+pub struct ReceiverSettings {
+    /// The orders table's name.
+    pub orders_table: String,
+    /// What secrets' names begin with.
+    pub merchant_secret_prefix: String,
+    /// What the handler goes by.
+    pub rules: ReceiverRules,
 }
 
 impl ReceiverSettings {
-    pub(crate) fn from_env() -> Result<Self, SettingsError> {
+    /// Reads them from the environment.
+    ///
+    /// # Errors
+    /// Everything that is missing or malformed, at once.
+    pub fn from_env() -> Result<Self, SettingsError> {
         Self::read(Settings::from_env())
     }
 

@@ -1,70 +1,21 @@
 //! The client: every call has a time limit, carries a token, and ends in one of three ways.
 
-use std::future::Future;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use models::ids::ProviderOrderId;
 use models::merchant::Environment;
-use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
 use crate::account::Account;
 use crate::error::words_of;
-use crate::mapping::{EvaluateStatus, OrderStatus};
 use crate::outcome::{Lost, Outcome, Refused};
 use crate::token::{Token, TokenCache};
-use crate::wire::evaluate::{EvaluateRequest, EvaluateResponse};
-use crate::wire::order::OrderResponse;
 use crate::wire::token::{TokenRequest, TokenResponse};
 
 /// Largest answer read, in bytes. Recorded answers have less than 2 KB.
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
-/// Longest status word kept, in bytes. Known ones have at most 15.
-const WORD_BYTES_MAX: usize = 64;
-
-/// An answer of `/evaluate`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EvaluateAnswer {
-    /// FlexFactor's id of the order.
-    pub provider_order: ProviderOrderId,
-    /// The status.
-    pub status: EvaluateStatus,
-    /// The status as it came.
-    pub word: String,
-}
-
-/// An answer of `GET /orders/{id}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrderAnswer {
-    /// The status.
-    pub status: OrderStatus,
-    /// The status as it came.
-    pub word: String,
-}
-
-/// Asking FlexFactor to rescue.
-pub trait Evaluate: Send + Sync {
-    /// Sends an order to `/evaluate`. The request carries its idempotency key.
-    fn evaluate(
-        &self,
-        account: &Account,
-        request: &EvaluateRequest<'_>,
-        now: Timestamp,
-    ) -> impl Future<Output = Outcome<EvaluateAnswer>> + Send;
-}
-
-/// Asking FlexFactor about an order.
-pub trait ReadOrder: Send + Sync {
-    /// Reads an order by FlexFactor's id of it.
-    fn read_order(
-        &self,
-        account: &Account,
-        id: &ProviderOrderId,
-        now: Timestamp,
-    ) -> impl Future<Output = Outcome<OrderAnswer>> + Send;
-}
 
 /// Where FlexFactor is and how long it may take.
 #[derive(Debug, Clone)]
@@ -131,8 +82,13 @@ impl Client {
         })
     }
 
+    /// What requests are made with.
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
     /// The address of `path`, each of whose segments is escaped.
-    fn url(&self, environment: Environment, path: &[&str]) -> Url {
+    pub(crate) fn url(&self, environment: Environment, path: &[&str]) -> Url {
         let mut url = match environment {
             Environment::Sandbox => self.sandbox.clone(),
             Environment::Production => self.production.clone(),
@@ -155,7 +111,8 @@ impl Client {
         };
         let url = self.url(account.environment, &["oauth2", "token"]);
         let response = self.http.post(url).json(&request).send().await.map_err(|error| lost_by(&error))?;
-        match read_answer::<TokenResponse>(response).await {
+        let answer = read_answer(response).await;
+        match answer.understood(|body| serde_json::from_slice::<TokenResponse>(&body).ok()) {
             Outcome::Done(answer) => {
                 let expires = Timestamp::from_millisecond(answer.expires).map_err(|_| Lost::Malformed)?;
                 Ok((SecretString::from(answer.access_token), expires))
@@ -166,25 +123,35 @@ impl Client {
         }
     }
 
-    /// Calls within the time that a call may take.
-    async fn call<T: DeserializeOwned>(
+    /// Calls and reads the answer as JSON.
+    pub(crate) async fn call_json<T: DeserializeOwned>(
         &self,
         account: &Account,
         now: Timestamp,
         request: impl Fn() -> RequestBuilder,
     ) -> Outcome<T> {
+        self.call(account, now, request).await.understood(|body| serde_json::from_slice(&body).ok())
+    }
+
+    /// Calls within the time that a call may take; the answer's bytes.
+    pub(crate) async fn call(
+        &self,
+        account: &Account,
+        now: Timestamp,
+        request: impl Fn() -> RequestBuilder,
+    ) -> Outcome<Vec<u8>> {
         let call = self.call_with_token(account, now, request);
         tokio::time::timeout(self.call_time, call).await.unwrap_or(Outcome::Unknown(Lost::TimedOut))
     }
 
     /// Calls with a token; where FlexFactor no longer takes it (401), once more with a fresh one. A 401 comes before
     /// any effect, so that the second call is the first that counts.
-    async fn call_with_token<T: DeserializeOwned>(
+    async fn call_with_token(
         &self,
         account: &Account,
         now: Timestamp,
         request: impl Fn() -> RequestBuilder,
-    ) -> Outcome<T> {
+    ) -> Outcome<Vec<u8>> {
         let mut is_retry = false;
         loop {
             let token = match self.token(account, now).await {
@@ -207,62 +174,12 @@ impl Client {
     }
 }
 
-impl Evaluate for Client {
-    async fn evaluate(
-        &self,
-        account: &Account,
-        request: &EvaluateRequest<'_>,
-        now: Timestamp,
-    ) -> Outcome<EvaluateAnswer> {
-        let url = self.url(account.environment, &["evaluate"]);
-        let call = || self.http.post(url.clone()).json(request);
-        self.call::<EvaluateResponse>(account, now, call).await.understood(evaluate_answer)
-    }
-}
-
-fn evaluate_answer(answer: EvaluateResponse) -> Option<EvaluateAnswer> {
-    let id = answer.order_session_key.or(answer.order_id)?;
-    let word = bounded(answer.status?);
-    Some(EvaluateAnswer { provider_order: id.parse().ok()?, status: EvaluateStatus::parse(&word), word })
-}
-
-impl ReadOrder for Client {
-    async fn read_order(
-        &self,
-        account: &Account,
-        id: &ProviderOrderId,
-        now: Timestamp,
-    ) -> Outcome<OrderAnswer> {
-        let url = self.url(account.environment, &["orders", id.as_str()]);
-        let call = || self.http.request(Method::GET, url.clone());
-        self.call::<OrderResponse>(account, now, call).await.understood(order_answer)
-    }
-}
-
-fn order_answer(answer: OrderResponse) -> Option<OrderAnswer> {
-    match (answer.status_name, answer.status) {
-        (Some(word), _) => {
-            let word = bounded(word);
-            Some(OrderAnswer { status: OrderStatus::parse(&word), word })
-        }
-        (None, Some(number)) => {
-            Some(OrderAnswer { status: OrderStatus::from_number(number), word: number.to_string() })
-        }
-        (None, None) => None,
-    }
-}
-
-fn bounded(mut word: String) -> String {
-    word.truncate(word.floor_char_boundary(WORD_BYTES_MAX));
-    word
-}
-
 fn lost_by(error: &reqwest::Error) -> Lost {
     if error.is_timeout() { Lost::TimedOut } else { Lost::Disconnected }
 }
 
 /// Sorts an answer by its HTTP status: what is refused, what may have had an effect, what was done.
-async fn read_answer<T: DeserializeOwned>(response: Response) -> Outcome<T> {
+async fn read_answer(response: Response) -> Outcome<Vec<u8>> {
     let status = response.status();
     let http = status.as_u16();
     let body = match body_of(response).await {
@@ -270,7 +187,7 @@ async fn read_answer<T: DeserializeOwned>(response: Response) -> Outcome<T> {
         Err(lost) => return Outcome::Unknown(lost),
     };
     match http {
-        200..=299 => serde_json::from_slice(&body).map_or(Outcome::Unknown(Lost::Malformed), Outcome::Done),
+        200..=299 => Outcome::Done(body),
         408 | 409 | 425 | 429 => Outcome::Unknown(Lost::Busy(http)),
         400..=499 => Outcome::Refused(Refused { http, words: words_of(&body) }),
         _ => Outcome::Unknown(Lost::ServerFailed(http)),

@@ -6,6 +6,7 @@
 //! in docs/flexfactor.md.
 
 mod account;
+mod calls;
 mod client;
 mod error;
 pub mod mapping;
@@ -16,7 +17,11 @@ pub mod webhook;
 pub mod wire;
 
 pub use account::{Account, Credentials};
-pub use client::{Client, ClientConfig, ClientError, Evaluate, EvaluateAnswer, OrderAnswer, ReadOrder};
+pub use calls::{
+    CancelExternally, Evaluate, EvaluateAnswer, FindOrder, FoundOrder, ListNames, Lookup, OrderAnswer,
+    OutcomeAnswer, ReadOrder, ReadOutcome,
+};
+pub use client::{Client, ClientConfig, ClientError};
 pub use error::words_of;
 pub use outcome::{Lost, Outcome, Refused};
 pub use request::{RequestError, evaluate_request};

@@ -1,0 +1,5 @@
+//! Verifies FlexFactor's webhooks and applies them. The program only wires this.
+
+pub mod answer;
+pub mod handler;
+pub mod settings;

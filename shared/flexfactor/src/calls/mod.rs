@@ -1,0 +1,19 @@
+//! The calls, each behind a trait of its own: a handler's signature names those it makes.
+
+mod cancel;
+mod evaluate;
+mod find;
+mod read;
+
+pub use cancel::CancelExternally;
+pub use evaluate::{Evaluate, EvaluateAnswer};
+pub use find::{FindOrder, FoundOrder, ListNames, Lookup};
+pub use read::{OrderAnswer, OutcomeAnswer, ReadOrder, ReadOutcome};
+
+/// Longest status word kept, in bytes. Known ones have at most 15.
+const WORD_BYTES_MAX: usize = 64;
+
+fn bounded(mut word: String) -> String {
+    word.truncate(word.floor_char_boundary(WORD_BYTES_MAX));
+    word
+}
