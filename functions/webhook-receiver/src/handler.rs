@@ -168,8 +168,8 @@ where
         let parked = Parked {
             key: ParkedKey {
                 merchant: Some(call.merchant.clone()),
-                // The event's own time, so that a copy sent again is kept once.
-                arrived_at: to_millis(kept.occurred_at.unwrap_or(call.now)),
+                // The event's own time, or none at all, so that a copy sent again is kept once.
+                arrived_at: to_millis(kept.occurred_at.unwrap_or(Timestamp::UNIX_EPOCH)),
                 kind,
                 id: kept.id,
             },

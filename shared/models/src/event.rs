@@ -90,7 +90,10 @@ impl OrderEvent {
     pub fn change(&self, now: Timestamp) -> Change {
         let change = match self.transition() {
             Transition::Note => self.note(now),
+            // Authorised, and due at once: its window for a capture may be short.
             Transition::RequireCapture => Change::new(Transition::RequireCapture, now)
+                .guard(Guard::NoOpenSignal)
+                .effect(Effect::Due(Some(Due::new(now, DueReason::WebhookOverdue))))
                 .effect(Effect::EndLease)
                 .effect(Effect::DropRequest),
             ends @ (Transition::Approve

@@ -65,7 +65,8 @@ pub struct ParkedKey {
     /// The merchant, where it is one of ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merchant: Option<MerchantId>,
-    /// When it came, or, for an event, when it happened: what the message itself tells, where it does. To the millisecond.
+    /// When the message was sent or the event happened, as the message itself tells, to the millisecond; 1970 for an event
+    /// that does not tell.
     pub arrived_at: Timestamp,
     /// What it is.
     pub kind: ParkedKind,
