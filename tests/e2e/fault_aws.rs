@@ -4,7 +4,7 @@ use rig::{Fault, MANAGED, Rig, RigOptions};
 use serde_json::json;
 
 use crate::support::{DAY_SECONDS, decline};
-use crate::trouble::{all_is_well, redrive, troubled, until, until_answered};
+use crate::trouble::{all_is_well, of_managed, recover, troubled, until, until_answered};
 
 /// Requests that an outage strikes before it ends: several calls, each with the SDK's own tries.
 const OUTAGE_REQUESTS: u64 = 8;
@@ -19,17 +19,7 @@ async fn send_during_outage(rig: &Rig, name: &str, service: &str, fault: Fault) 
     rig.send(&bodies).await.unwrap();
     until(name, async || aws.struck() >= OUTAGE_REQUESTS).await;
     aws.heal();
-    ids.map(|id| (MANAGED.to_owned(), id)).to_vec()
-}
-
-/// Redrives what failed on every delivery until all orders are answered for: what operators do after an outage.
-async fn until_recovered(rig: &Rig, sent: &[(String, String)]) {
-    until("all is delivered", async || {
-        redrive(rig).await;
-        rig.messages().await.unwrap() == (0, 0)
-    })
-    .await;
-    until_answered(rig, sent).await;
+    of_managed(&ids)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,7 +37,7 @@ async fn while_aws_refuses_nothing_is_lost_and_nothing_is_submitted_twice() {
     ] {
         sent.extend(send_during_outage(&rig, name, service, fault).await);
     }
-    until_recovered(&rig, &sent).await;
+    recover(&mut rig, &sent).await;
 
     // The webhooks of the day after find the table out of reach: they are not acknowledged, and come again.
     rig.proxies().unwrap().aws.fail("DynamoDB_20120810.UpdateItem", Fault::failing());
@@ -65,7 +55,7 @@ async fn webhooks_whose_write_is_done_and_not_answered_take_effect_once() {
     let mut rig = troubled(RigOptions::new("fault-aws-webhook"), json!([])).await;
     let ids: Vec<_> = (1..=6).map(|number| format!("hook-lost-{number}")).collect();
     rig.send(&ids.iter().map(|id| decline(MANAGED, id).body()).collect::<Vec<_>>()).await.unwrap();
-    let sent: Vec<_> = ids.iter().map(|id| (MANAGED.to_owned(), id.clone())).collect();
+    let sent = of_managed(&ids);
     until_answered(&rig, &sent).await;
     // Some of them on every one of the SDK's tries, so that the sender has to try again, too.
     rig.proxies().unwrap().aws.fail_times("DynamoDB_20120810.UpdateItem", Fault::CutAfter, 14);

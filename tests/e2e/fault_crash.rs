@@ -1,35 +1,11 @@
 //! Functions are killed at their work, at the worst moments.
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::Timestamp;
 use models::status::Status;
-use models::time::to_text;
-use rig::{Fault, MANAGED, Rig, RigOptions};
+use rig::{Fault, MANAGED, RigOptions};
 use serde_json::json;
 
 use crate::support::{DAY_SECONDS, at_provider, decline, find, until_status};
-use crate::trouble::{all_is_well, kill, troubled, until};
-
-fn named(ids: &[&str]) -> Vec<(String, String)> {
-    ids.iter().map(|id| (MANAGED.to_owned(), (*id).to_owned())).collect()
-}
-
-/// Lets the lease of every claim be over, which takes 90 s otherwise.
-async fn end_leases(rig: &Rig) {
-    for order in rig.books().await.unwrap().orders.iter().filter(|order| order.status == Status::Submitting) {
-        let request = rig.stack().dynamodb().update_item();
-        request
-            .table_name(&rig.stack().outputs().orders_table_name)
-            .key("pk", AttributeValue::S(format!("ORDER#{}#{}", order.key.merchant, order.key.order_id)))
-            .key("sk", AttributeValue::S("ORDER".to_owned()))
-            .condition_expression("attribute_exists(lease_until)")
-            .update_expression("SET lease_until = :past")
-            .expression_attribute_values(":past", AttributeValue::S(to_text(Timestamp::now())))
-            .send()
-            .await
-            .unwrap();
-    }
-}
+use crate::trouble::{all_is_well, end_leases, kill, of_managed, troubled, until};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs MiniStack: cargo xtask test"]
@@ -57,16 +33,23 @@ async fn a_function_killed_while_flexfactor_holds_its_answers_submits_nothing_tw
 
     assert!(kill(&rig, "evaluate-submission") > 0, "something was killed");
     end_leases(&rig).await;
-    all_is_well(&mut rig, &named(&ids)).await;
+    all_is_well(&mut rig, &of_managed(&ids)).await;
 
     let books = rig.books().await.unwrap();
     for id in ["taken-1", "untaken-1", "taken-2", "untaken-2"] {
         let (order, entry) = (find(&books, id).unwrap(), at_provider(&rig, id).await);
         assert_eq!((order.submission.attempts, entry.evaluate_requests), (2, 2), "{id} was asked for again");
         let key = order.submission.idempotency_key;
-        assert!(key.is_some() && keys.iter().any(|before| before.idempotency_key == key), "{id}: the same key");
+        assert!(
+            key.is_some() && keys.iter().any(|before| before.idempotency_key == key),
+            "{id}: the same key"
+        );
     }
-    assert_eq!(at_provider(&rig, "quick-1").await.evaluate_requests, 1, "what was answered is not asked for again");
+    assert_eq!(
+        at_provider(&rig, "quick-1").await.evaluate_requests,
+        1,
+        "what was answered is not asked for again"
+    );
     rig.down().unwrap();
 }
 
@@ -95,7 +78,7 @@ async fn a_function_killed_between_its_write_and_its_next_step_loses_nothing() {
     until_status(&rig, "between-1", Status::Approved).await;
     assert!(kill(&rig, "webhook-receiver") > 0, "something was killed");
     rig.proxies().unwrap().aws.heal();
-    all_is_well(&mut rig, &named(&ids)).await;
+    all_is_well(&mut rig, &of_managed(&ids)).await;
     let entry = at_provider(&rig, "between-1").await;
     assert!(entry.webhooks.iter().any(|webhook| webhook.attempts > 1), "an unanswered webhook came again");
     rig.down().unwrap();

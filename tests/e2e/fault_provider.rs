@@ -12,7 +12,9 @@ use crate::trouble::{all_is_well, troubled};
 async fn orders_wait_while_flexfactor_is_down_and_are_submitted_once_it_is_back() {
     let mut rig = troubled(RigOptions::new("fault-provider"), json!([])).await;
     let sent: Vec<_> = (1..=8)
-        .map(|number| ((if number % 2 == 0 { MANAGED } else { UNMANAGED }).to_owned(), format!("down-{number}")))
+        .map(|number| {
+            ((if number % 2 == 0 { MANAGED } else { UNMANAGED }).to_owned(), format!("down-{number}"))
+        })
         .collect();
     let bodies: Vec<_> = sent.iter().map(|(merchant, id)| decline(merchant, id).body()).collect();
 

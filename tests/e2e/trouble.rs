@@ -4,9 +4,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::QueueAttributeName;
+use jiff::Timestamp;
 use models::status::Status;
-use rig::{Books, Rig, RigOptions, compare};
+use models::time::to_text;
+use rig::{Books, MANAGED, Rig, RigOptions, compare};
 use serde_json::{Value, json};
 
 use crate::support::{DAY_SECONDS, LIMIT, find, rig};
@@ -63,6 +66,32 @@ fn processes(run_directory: &Path, function: &str) -> impl Iterator<Item = Strin
     })
 }
 
+/// Lets the lease of every claim be over now, which takes up to 90 s otherwise.
+pub(crate) async fn end_leases(rig: &Rig) {
+    for order in rig.books().await.unwrap().orders.iter().filter(|order| order.status == Status::Submitting) {
+        let request = rig.stack().dynamodb().update_item();
+        request
+            .table_name(&rig.stack().outputs().orders_table_name)
+            .key("pk", AttributeValue::S(format!("ORDER#{}#{}", order.key.merchant, order.key.order_id)))
+            .key("sk", AttributeValue::S("ORDER".to_owned()))
+            .condition_expression("attribute_exists(lease_until)")
+            .update_expression("SET lease_until = :past")
+            .expression_attribute_values(":past", AttributeValue::S(to_text(Timestamp::now())))
+            .send()
+            .await
+            // The answer may have come meanwhile: then there is no lease to end.
+            .map_or_else(
+                |error| assert!(error.into_service_error().is_conditional_check_failed_exception()),
+                drop,
+            );
+    }
+}
+
+/// What was sent of the managed merchant.
+pub(crate) fn of_managed(ids: &[impl ToString]) -> Vec<(String, String)> {
+    ids.iter().map(|id| (MANAGED.to_owned(), id.to_string())).collect()
+}
+
 /// Puts every dead letter back on its queue, as `StartMessageMoveTask` does on AWS; says how many there were.
 pub(crate) async fn redrive(rig: &Rig) -> usize {
     let outputs = rig.stack().outputs();
@@ -90,20 +119,34 @@ pub(crate) async fn redrive(rig: &Rig) -> usize {
     moved
 }
 
-/// Waits until FlexFactor's answer about every one of these orders is known.
-pub(crate) async fn until_answered(rig: &Rig, sent: &[(String, String)]) -> Books {
-    let is_answered = |status: Status| status >= Status::Pending;
-    let wanted = |books: &Books| {
-        for (_, id) in sent {
-            match find(books, id) {
-                Some(order) if is_answered(order.status) => {}
-                Some(order) => return Err(format!("{id} is {}", order.status)),
-                None => return Err(format!("{id} is not there")),
-            }
+/// Whether FlexFactor's answer about every one of these orders is known.
+pub(crate) fn answered(books: &Books, sent: &[(String, String)]) -> Result<(), String> {
+    for (_, id) in sent {
+        match find(books, id) {
+            Some(order) if order.status >= Status::Pending => {}
+            Some(order) => return Err(format!("{id} is {}", order.status)),
+            None => return Err(format!("{id} is not there")),
         }
-        Ok(())
-    };
-    rig.until(LIMIT, wanted).await.unwrap()
+    }
+    Ok(())
+}
+
+/// Waits until it is.
+pub(crate) async fn until_answered(rig: &Rig, sent: &[(String, String)]) {
+    rig.until(LIMIT, |books| answered(books, sent)).await.unwrap();
+}
+
+/// What operators and time do after an outage: dead letters are redriven, leases end, and the sweep hands on again what was
+/// not submitted within a quarter of an hour.
+pub(crate) async fn recover(rig: &mut Rig, sent: &[(String, String)]) {
+    rig.pass_seconds(16 * 60).await.unwrap();
+    until("every order is answered for", async || {
+        redrive(rig).await;
+        end_leases(rig).await;
+        rig.sweep().await.unwrap();
+        answered(&rig.books().await.unwrap(), sent).is_ok()
+    })
+    .await;
 }
 
 /// The trouble is over: everything comes to its end, and then the table and FlexFactor's ledger agree, nothing is lost and

@@ -311,7 +311,11 @@ mod tests {
         proxy.fail("A.", Fault::CutAfter);
         assert!(ask(&proxy, "A.Put").await.is_err());
         proxy.heal();
-        assert_eq!(ask(&proxy, "A.Put").await.unwrap(), (200, "5 A.Put".to_owned()), "one of the two was done");
+        assert_eq!(
+            ask(&proxy, "A.Put").await.unwrap(),
+            (200, "5 A.Put".to_owned()),
+            "one of the two was done"
+        );
 
         proxy.fail("A.", Fault::HoldAfter);
         let (held, ()) = tokio::join!(ask(&proxy, "A.Put"), async {

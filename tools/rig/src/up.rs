@@ -104,8 +104,7 @@ impl Rig {
         let log = Options::new(&options.name).log("sandbox.log");
         let mut provider = Provider::start(options.seed, options.keep, log).await?;
         let proxies = options.faults.then(|| Proxies::start(provider.base_url())).transpose()?;
-        let base_url =
-            proxies.as_ref().map_or_else(|| provider.base_url().to_owned(), Proxies::provider_url);
+        let base_url = proxies.as_ref().map_or_else(|| provider.base_url().to_owned(), Proxies::provider_url);
         let mut stack_options = Options::new(&options.name)
             .keep(options.keep)
             .parameter("FlexFactorSandboxUrl", &base_url)
