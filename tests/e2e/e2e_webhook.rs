@@ -12,9 +12,9 @@ use crate::support::{at_provider, decline, rig, until_parked, until_status};
 
 /// A webhook to be sent, spoilt as a test likes.
 #[derive(Clone)]
-struct Webhook {
-    body: String,
-    key: String,
+pub(crate) struct Webhook {
+    pub(crate) body: String,
+    pub(crate) key: String,
     host: String,
     nonce: String,
     age: SignedDuration,
@@ -22,7 +22,7 @@ struct Webhook {
     is_signed: bool,
 }
 
-fn webhook(event: &str, order_id: &str, provider_order: &str, nonce: u32) -> Webhook {
+pub(crate) fn webhook(event: &str, order_id: &str, provider_order: &str, nonce: u32) -> Webhook {
     let body = json!({
         "Event": event, "TimeStamp": format!("{:.6}", Timestamp::now()), "EventData": null, "ExternalOrderId": order_id,
         "OrderId": provider_order, "ConfirmationId": "22ACD1D9", "IsTestMode": true, "IsResent": false
@@ -39,7 +39,7 @@ fn webhook(event: &str, order_id: &str, provider_order: &str, nonce: u32) -> Web
 }
 
 impl Webhook {
-    fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
@@ -65,7 +65,7 @@ impl Webhook {
         request.send().await.unwrap().status().as_u16()
     }
 
-    async fn send(&self, rig: &Rig) -> u16 {
+    pub(crate) async fn send(&self, rig: &Rig) -> u16 {
         self.send_to(rig, MANAGED).await
     }
 }

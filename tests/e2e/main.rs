@@ -11,5 +11,7 @@ mod fault_aws;
 mod fault_crash;
 mod fault_evaluate;
 mod fault_provider;
+mod fault_records;
+mod fault_rotation;
 mod support;
 mod trouble;
