@@ -16,7 +16,9 @@ pub(crate) struct Webhook {
     pub(crate) body: String,
     pub(crate) key: String,
     host: String,
-    nonce: String,
+    pub(crate) nonce: String,
+    /// Headers that FlexFactor does not send.
+    pub(crate) headers: Vec<(String, String)>,
     age: SignedDuration,
     content_type: &'static str,
     is_signed: bool,
@@ -32,6 +34,7 @@ pub(crate) fn webhook(event: &str, order_id: &str, provider_order: &str, nonce: 
         key: account(MANAGED).unwrap().webhook_key.to_owned(),
         host: WEBHOOK_HOST.to_owned(),
         nonce: format!("{nonce:032x}"),
+        headers: Vec::new(),
         age: SignedDuration::ZERO,
         content_type: "text/plain",
         is_signed: true,
@@ -55,6 +58,9 @@ impl Webhook {
             .header("content-type", self.content_type)
             .header("x-fc-signature", sign::body_signature(&key, self.body.as_bytes()))
             .body(self.body.clone());
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
         if self.is_signed {
             request = request
                 .header("X-FC-Authorization", sign::authorization(&signature))

@@ -4,6 +4,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod e2e_intake;
+mod e2e_sensitive;
 mod e2e_sweep;
 mod e2e_way;
 mod e2e_webhook;
@@ -13,5 +14,6 @@ mod fault_evaluate;
 mod fault_provider;
 mod fault_records;
 mod fault_rotation;
+mod sensitive;
 mod support;
 mod trouble;
