@@ -1,6 +1,7 @@
 """Starts MiniStack on loopback, with five corrections of version 1.5.33 (docs/local-stack.md says why each is needed).
 
-Environment: GATEWAY_PORT, FUNCTIONS_LOG (file that the functions' output is appended to), END_WITH_PARENT (1: see below).
+Environment: GATEWAY_PORT, FUNCTIONS_LOG (file that the functions' output is appended to), END_WITH_PARENT (1: see below),
+FUNCTIONS_ENDPOINT (where functions find AWS, if not here: a proxy in between).
 """
 
 import os
@@ -11,7 +12,7 @@ import time
 
 os.environ["BIND_HOST"] = "127.0.0.1"
 # Functions inherit the server's environment; without this they would look for AWS itself.
-os.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
+os.environ["AWS_ENDPOINT_URL"] = os.environ.get("FUNCTIONS_ENDPOINT") or f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
 # MiniStack keeps unpacked functions and its pid file below TMPDIR, so that two stacks never share any.
 os.makedirs(os.environ.setdefault("TMPDIR", "/tmp"), exist_ok=True)
 

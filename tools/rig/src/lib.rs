@@ -6,6 +6,8 @@ mod control;
 mod declines;
 mod merchants;
 mod provider;
+mod proxies;
+mod proxy;
 mod up;
 
 pub use compare::{Finding, FindingKind, compare};
@@ -13,5 +15,7 @@ pub use control::Control;
 pub use declines::{Decline, order_id};
 pub use merchants::{Account, MANAGED, UNMANAGED, WEBHOOK_HOST, account};
 pub use order_store::dynamo::{Books, ParkedItem};
+pub use proxies::Proxies;
+pub use proxy::{Fault, Proxy};
 pub use sandbox::{Ledger, OrderEntry};
 pub use up::{Rig, RigOptions};

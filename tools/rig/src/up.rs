@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::control::Control;
 use crate::merchants::{WEBHOOK_HOST, accounts};
 use crate::provider::Provider;
+use crate::proxies::Proxies;
 
 /// Messages in one call to SQS: its limit.
 const SEND_BATCH: usize = 10;
@@ -32,13 +33,22 @@ pub struct RigOptions {
     seed: u64,
     keep: bool,
     parameters: Vec<(String, String)>,
+    environment: Vec<(String, String)>,
+    faults: bool,
 }
 
 impl RigOptions {
     /// A rig whose files are under target/local/`name`.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), seed: 7, keep: false, parameters: Vec::new() }
+        Self {
+            name: name.to_owned(),
+            seed: 7,
+            keep: false,
+            parameters: Vec::new(),
+            environment: Vec::new(),
+            faults: false,
+        }
     }
 
     /// The seed of the sandbox's decisions.
@@ -55,6 +65,20 @@ impl RigOptions {
         self
     }
 
+    /// Sets a variable in the functions' environment.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Puts proxies between the functions and AWS, and between them and FlexFactor: see [`Rig::proxies`].
+    #[must_use]
+    pub fn faults(mut self) -> Self {
+        self.faults = true;
+        self
+    }
+
     /// Sets a parameter of the template.
     #[must_use]
     pub fn parameter(mut self, name: &str, value: impl ToString) -> Self {
@@ -68,6 +92,7 @@ pub struct Rig {
     stack: Stack,
     control: Control,
     provider: Provider,
+    proxies: Option<Proxies>,
     /// How far FlexFactor's clock is ahead of ours.
     ahead: SignedDuration,
 }
@@ -80,11 +105,12 @@ impl Rig {
     pub async fn up(options: RigOptions) -> Result<Self> {
         let log = Options::new(&options.name).log("sandbox.log");
         let mut provider = Provider::start(options.seed, options.keep, log).await?;
-        let base_url = provider.base_url();
+        let proxies = options.faults.then(|| Proxies::start(provider.base_url())).transpose()?;
+        let base_url = proxies.as_ref().map_or_else(|| provider.base_url().to_owned(), Proxies::provider_url);
         let mut stack_options = Options::new(&options.name)
             .keep(options.keep)
-            .parameter("FlexFactorSandboxUrl", base_url)
-            .parameter("FlexFactorProductionUrl", base_url)
+            .parameter("FlexFactorSandboxUrl", &base_url)
+            .parameter("FlexFactorProductionUrl", &base_url)
             .parameter("WebhookHost", WEBHOOK_HOST)
             // Real time passes in seconds here, FlexFactor's in days: waits for it are short, and a sweep may look ahead.
             .parameter("ProviderTimeoutMillis", 1_000)
@@ -93,10 +119,19 @@ impl Rig {
         for (name, value) in &options.parameters {
             stack_options = stack_options.parameter(name, value);
         }
+        for (name, value) in &options.environment {
+            stack_options = stack_options.environment(name, value);
+        }
+        if let Some(proxies) = &proxies {
+            stack_options = stack_options.environment("FUNCTIONS_ENDPOINT", proxies.aws.url());
+        }
         let stack = Stack::up(stack_options).await?;
+        if let Some(proxies) = &proxies {
+            proxies.aws.lead_to(stack.endpoint());
+        }
         provider.hand_over(&stack)?;
         let control = Control::new(provider.control_url())?;
-        let rig = Self { stack, control, provider, ahead: SignedDuration::ZERO };
+        let rig = Self { stack, control, provider, proxies, ahead: SignedDuration::ZERO };
         rig.put_merchants().await?;
         Ok(rig)
     }
@@ -122,6 +157,14 @@ impl Rig {
     #[must_use]
     pub fn control(&self) -> &Control {
         &self.control
+    }
+
+    /// What stands between the functions and everything they call.
+    ///
+    /// # Errors
+    /// The rig was brought up without [`RigOptions::faults`].
+    pub fn proxies(&self) -> Result<&Proxies> {
+        self.proxies.as_ref().context("the rig has no proxies: ask for them with RigOptions::faults")
     }
 
     /// FlexFactor's address, as the functions have it.
