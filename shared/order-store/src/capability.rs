@@ -6,6 +6,7 @@ use std::future::Future;
 use jiff::Timestamp;
 use models::change::Change;
 use models::event::{OrderEvent, Resolution};
+use models::history::Entry;
 use models::ids::{ContentHash, MerchantId, OrderKey};
 use models::intake::{Repeat, compare};
 use models::merchant::Merchant;
@@ -14,7 +15,7 @@ use models::parked::Parked;
 use models::submission::{self, Claim, ClaimRefused, Outcome, Times};
 use models::time::to_millis;
 
-use crate::table::{Changed, Inserted, StoreError, Table};
+use crate::table::{Appended, Changed, Inserted, StoreError, Table};
 
 /// How often a change is tried again because the order changed between two of our own requests.
 pub const RACES_MAX: usize = 8;
@@ -151,6 +152,19 @@ pub trait Look: Send + Sync {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
 
+/// Writing orders' histories.
+pub trait KeepHistory: Send + Sync {
+    /// Writes an entry unless there is one for its version. One conditional write; the same entry again changes nothing.
+    fn append(&self, entry: &Entry) -> impl Future<Output = Result<Appended, StoreError>> + Send;
+
+    /// Reads the entry for one version.
+    fn entry(
+        &self,
+        key: &OrderKey,
+        version: u64,
+    ) -> impl Future<Output = Result<Option<Entry>, StoreError>> + Send;
+}
+
 impl<T: Table> FindMerchant for T {
     async fn find_merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, StoreError> {
         self.merchant(id).await
@@ -266,5 +280,15 @@ impl<T: Table> Look for T {
 
     async fn settle(&self, key: &OrderKey, change: &Change) -> Result<bool, StoreError> {
         Ok(matches!(self.change(key, change).await?, Changed::Made(_)))
+    }
+}
+
+impl<T: Table> KeepHistory for T {
+    async fn append(&self, entry: &Entry) -> Result<Appended, StoreError> {
+        Table::append(self, entry).await
+    }
+
+    async fn entry(&self, key: &OrderKey, version: u64) -> Result<Option<Entry>, StoreError> {
+        Table::entry(self, key, version).await
     }
 }

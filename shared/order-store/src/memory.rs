@@ -5,13 +5,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use models::change::Change;
+use models::history::Entry;
 use models::ids::{MerchantId, OrderKey};
 use models::merchant::Merchant;
 use models::order::Order;
 use models::parked::Parked;
 
 use crate::dynamo::key::due_shard;
-use crate::table::{Changed, Inserted, StoreError, Table};
+use crate::table::{Appended, Changed, Inserted, StoreError, Table};
 
 /// A table in memory.
 #[derive(Debug, Default)]
@@ -22,6 +23,7 @@ pub struct MemoryTable {
 #[derive(Debug, Default)]
 struct State {
     orders: BTreeMap<OrderKey, Order>,
+    histories: BTreeMap<OrderKey, BTreeMap<u64, Entry>>,
     parked: BTreeMap<(Option<MerchantId>, String, String), Parked>,
     merchants: BTreeMap<MerchantId, Merchant>,
 }
@@ -41,6 +43,12 @@ impl MemoryTable {
     #[must_use]
     pub fn orders(&self) -> Vec<Order> {
         self.state().orders.values().cloned().collect()
+    }
+
+    /// An order's history, first entry first.
+    #[must_use]
+    pub fn history(&self, key: &OrderKey) -> Vec<Entry> {
+        self.state().histories.get(key).into_iter().flat_map(BTreeMap::values).cloned().collect()
     }
 
     /// All that was parked.
@@ -94,5 +102,22 @@ impl Table for MemoryTable {
 
     async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, StoreError> {
         Ok(self.state().merchants.get(id).cloned())
+    }
+
+    async fn append(&self, entry: &Entry) -> Result<Appended, StoreError> {
+        let mut state = self.state();
+        let history = state.histories.entry(entry.key.clone()).or_default();
+        Ok(match history.get(&entry.version) {
+            None => {
+                history.insert(entry.version, entry.clone());
+                Appended::New
+            }
+            Some(stored) if stored == entry => Appended::Again,
+            Some(stored) => Appended::Differs(Box::new(stored.clone())),
+        })
+    }
+
+    async fn entry(&self, key: &OrderKey, version: u64) -> Result<Option<Entry>, StoreError> {
+        Ok(self.state().histories.get(key).and_then(|history| history.get(&version)).cloned())
     }
 }

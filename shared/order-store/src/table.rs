@@ -4,6 +4,7 @@ use std::future::Future;
 
 use jiff::Timestamp;
 use models::change::Change;
+use models::history::Entry;
 use models::ids::{MerchantId, OrderKey};
 use models::merchant::Merchant;
 use models::order::Order;
@@ -43,6 +44,17 @@ pub enum Changed {
     Refused(Option<Box<Order>>),
 }
 
+/// What became of an entry of a history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Appended {
+    /// It was written.
+    New,
+    /// It was there already. Nothing was written.
+    Again,
+    /// Another entry is there for the same version: this one. Nothing was written.
+    Differs(Box<Entry>),
+}
+
 /// A table of orders. Each call is one request.
 pub trait Table: Send + Sync {
     /// Stores a new order unless one is there under its key.
@@ -71,6 +83,16 @@ pub trait Table: Send + Sync {
 
     /// A merchant's configuration.
     fn merchant(&self, id: &MerchantId) -> impl Future<Output = Result<Option<Merchant>, StoreError>> + Send;
+
+    /// Writes an entry of an order's history unless there is one for its version.
+    fn append(&self, entry: &Entry) -> impl Future<Output = Result<Appended, StoreError>> + Send;
+
+    /// Reads the entry of an order's history for one version, as of all writes before.
+    fn entry(
+        &self,
+        key: &OrderKey,
+        version: u64,
+    ) -> impl Future<Output = Result<Option<Entry>, StoreError>> + Send;
 }
 
 /// A borrowed table is a table.
@@ -101,5 +123,15 @@ impl<T: Table> Table for &T {
     }
     fn merchant(&self, id: &MerchantId) -> impl Future<Output = Result<Option<Merchant>, StoreError>> + Send {
         (**self).merchant(id)
+    }
+    fn append(&self, entry: &Entry) -> impl Future<Output = Result<Appended, StoreError>> + Send {
+        (**self).append(entry)
+    }
+    fn entry(
+        &self,
+        key: &OrderKey,
+        version: u64,
+    ) -> impl Future<Output = Result<Option<Entry>, StoreError>> + Send {
+        (**self).entry(key, version)
     }
 }

@@ -2,8 +2,10 @@
 
 mod compile;
 mod export;
+mod history;
 mod item;
 pub mod key;
+pub mod stream;
 mod table;
 
 pub use export::{Books, ParkedItem, export};
