@@ -152,7 +152,7 @@ pub trait Look: Send + Sync {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
 
-/// Writing orders' histories.
+/// Writing orders' histories. Each table does this itself: there is nothing to decide.
 pub trait KeepHistory: Send + Sync {
     /// Writes an entry unless there is one for its version. One conditional write; the same entry again changes nothing.
     fn append(&self, entry: &Entry) -> impl Future<Output = Result<Appended, StoreError>> + Send;
@@ -280,15 +280,5 @@ impl<T: Table> Look for T {
 
     async fn settle(&self, key: &OrderKey, change: &Change) -> Result<bool, StoreError> {
         Ok(matches!(self.change(key, change).await?, Changed::Made(_)))
-    }
-}
-
-impl<T: Table> KeepHistory for T {
-    async fn append(&self, entry: &Entry) -> Result<Appended, StoreError> {
-        Table::append(self, entry).await
-    }
-
-    async fn entry(&self, key: &OrderKey, version: u64) -> Result<Option<Entry>, StoreError> {
-        Table::entry(self, key, version).await
     }
 }

@@ -11,6 +11,7 @@ use models::merchant::Merchant;
 use models::order::Order;
 use models::parked::Parked;
 
+use crate::capability::KeepHistory;
 use crate::dynamo::key::due_shard;
 use crate::table::{Appended, Changed, Inserted, StoreError, Table};
 
@@ -103,7 +104,9 @@ impl Table for MemoryTable {
     async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, StoreError> {
         Ok(self.state().merchants.get(id).cloned())
     }
+}
 
+impl KeepHistory for MemoryTable {
     async fn append(&self, entry: &Entry) -> Result<Appended, StoreError> {
         let mut state = self.state();
         let history = state.histories.entry(entry.key.clone()).or_default();

@@ -83,16 +83,6 @@ pub trait Table: Send + Sync {
 
     /// A merchant's configuration.
     fn merchant(&self, id: &MerchantId) -> impl Future<Output = Result<Option<Merchant>, StoreError>> + Send;
-
-    /// Writes an entry of an order's history unless there is one for its version.
-    fn append(&self, entry: &Entry) -> impl Future<Output = Result<Appended, StoreError>> + Send;
-
-    /// Reads the entry of an order's history for one version, as of all writes before.
-    fn entry(
-        &self,
-        key: &OrderKey,
-        version: u64,
-    ) -> impl Future<Output = Result<Option<Entry>, StoreError>> + Send;
 }
 
 /// A borrowed table is a table.
@@ -123,15 +113,5 @@ impl<T: Table> Table for &T {
     }
     fn merchant(&self, id: &MerchantId) -> impl Future<Output = Result<Option<Merchant>, StoreError>> + Send {
         (**self).merchant(id)
-    }
-    fn append(&self, entry: &Entry) -> impl Future<Output = Result<Appended, StoreError>> + Send {
-        (**self).append(entry)
-    }
-    fn entry(
-        &self,
-        key: &OrderKey,
-        version: u64,
-    ) -> impl Future<Output = Result<Option<Entry>, StoreError>> + Send {
-        (**self).entry(key, version)
     }
 }

@@ -2,9 +2,9 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use models::order::Order;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::item::{Item, attr, to_order};
+use super::item::{Item, attr, from_order, key_item, to_order};
 use super::key;
 use crate::table::StoreError;
 
@@ -46,6 +46,35 @@ pub fn read(record: &Value) -> Result<Seen, StoreError> {
         (Some(_), None) => Ok(Seen::Deleted),
         (None, None) => Err(malformed("it has no image")),
     }
+}
+
+/// A record as the stream has it, for tests and simulation.
+///
+/// # Errors
+/// An order can't be written as an item.
+pub fn record(
+    sequence_number: &str,
+    before: Option<&Order>,
+    after: Option<&Order>,
+) -> Result<Value, StoreError> {
+    let mut change = json!({ "SequenceNumber": sequence_number });
+    for (name, order) in [("OldImage", before), ("NewImage", after)] {
+        let Some(order) = order else { continue };
+        change["Keys"] = to_json(&key_item(key::order(&order.key)));
+        change[name] = to_json(&from_order(order)?);
+    }
+    Ok(json!({ "dynamodb": change }))
+}
+
+fn to_json(item: &Item) -> Value {
+    // The kinds that orders have; a reader refuses what is none of them.
+    let attribute = |value: &AttributeValue| {
+        let text = value.as_s().map(|text| json!({ "S": text }));
+        let number = || value.as_n().map(|number| json!({ "N": number }));
+        let texts = |_| value.as_ss().map(|texts| json!({ "SS": texts }));
+        text.or_else(|_| number()).or_else(texts).unwrap_or_default()
+    };
+    item.iter().map(|(name, value)| (name.clone(), attribute(value))).collect()
 }
 
 fn malformed(why: &str) -> StoreError {

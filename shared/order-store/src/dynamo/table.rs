@@ -17,6 +17,7 @@ use super::compile::compile;
 use super::history::{from_entry, to_entry};
 use super::item::{Item, attr, from_order, from_parked, key_item, number, text, to_merchant, to_order};
 use super::key;
+use crate::capability::KeepHistory;
 use crate::sdk::describe;
 use crate::table::{Appended, Changed, Inserted, StoreError, Table};
 
@@ -155,7 +156,9 @@ impl Table for DynamoTable {
     async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, StoreError> {
         self.get(key::merchant(id)).await?.map(|item| to_merchant(id, &item)).transpose()
     }
+}
 
+impl KeepHistory for DynamoTable {
     async fn append(&self, entry: &Entry) -> Result<Appended, StoreError> {
         let sent = self
             .client
