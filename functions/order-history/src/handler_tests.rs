@@ -143,6 +143,10 @@ async fn a_record_without_its_predecessor_fails_and_so_do_its_followers_and_nobo
     assert_eq!(failed(&history, &batch).await.as_deref(), Some("INV-1-3"));
     assert_eq!(verified(&history, &good[1]), Ok(()));
     assert_eq!(verified(&history, &gap[3]), Err("entry 2: it is missing".to_owned()));
+    // Of several, the first in the batch is told, whatever the orders are called.
+    let other = life("INV-0", 2);
+    let batch = [&records(&gap)[2..3], &records(&other)[2..]].concat();
+    assert_eq!(failed(&history, &batch).await.as_deref(), Some("INV-1-3"));
     // When the missing one comes after all, all is well.
     assert_eq!(failed(&history, &records(&gap)[1..]).await, None);
     assert_eq!(verified(&history, &gap[3]), Ok(()));

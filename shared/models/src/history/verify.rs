@@ -1,7 +1,5 @@
 //! Reading a history with suspicion.
 
-use std::collections::BTreeSet;
-
 use super::{Entry, Hash, State, form};
 use crate::order::{Order, Tag};
 use crate::status::{Status, Transition};
@@ -101,10 +99,12 @@ fn ends(entries: &[Entry], order: &Order) -> Result<(), Broken> {
     if last > order.version {
         return Err(Broken { version: order.version.saturating_add(1), flaw: Flaw::Beyond });
     }
-    let remembered: BTreeSet<&Tag> = entries.iter().flat_map(|entry| &entry.remembered).collect();
+    // Sorted as the order's set is; something that was remembered twice is there twice.
+    let mut remembered: Vec<&Tag> = entries.iter().flat_map(|entry| &entry.remembered).collect();
+    remembered.sort();
     let facts: Hash = form::facts(order);
     let agrees = entries.last().is_none_or(|last| {
         last.at == order.updated_at && last.facts == facts && last.state == State::of(order)
-    }) && remembered.iter().copied().eq(&order.seen);
+    }) && remembered.into_iter().eq(&order.seen);
     if agrees { Ok(()) } else { Err(Broken { version: last, flaw: Flaw::Order }) }
 }
