@@ -70,6 +70,11 @@ async fn every_history_verifies_after_a_life_with_faults_and_a_tampered_one_does
     let has_requests: Vec<_> = history.iter().map(|entry| entry.state.holds_request).collect();
     assert!(has_requests[0] && !has_requests[has_requests.len() - 1], "the end of its personal data is told");
 
+    let mut deleted = books.clone();
+    deleted.orders.retain(|order| order.key.order_id.as_str() != "quick-7");
+    let told: Vec<_> = broken_histories(&deleted).iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["globex/quick-7: it has a history and is not there (History)"]);
+
     tamper(&rig, "timeout_after-1", "HISTORY#0000000002", "SET account = :forged").await;
     let altered = "acme/timeout_after-1: its history is broken: entry 2: its content is not what its hash says (History)";
     until_broken(&rig, &[altered]).await;
