@@ -12,17 +12,19 @@ use crate::support::{at_provider, decline, rig, until_parked, until_status};
 
 /// A webhook to be sent, spoilt as a test likes.
 #[derive(Clone)]
-struct Webhook {
-    body: String,
-    key: String,
+pub(crate) struct Webhook {
+    pub(crate) body: String,
+    pub(crate) key: String,
     host: String,
-    nonce: String,
+    pub(crate) nonce: String,
+    /// Headers that FlexFactor does not send.
+    pub(crate) headers: Vec<(String, String)>,
     age: SignedDuration,
     content_type: &'static str,
     is_signed: bool,
 }
 
-fn webhook(event: &str, order_id: &str, provider_order: &str, nonce: u32) -> Webhook {
+pub(crate) fn webhook(event: &str, order_id: &str, provider_order: &str, nonce: u32) -> Webhook {
     let body = json!({
         "Event": event, "TimeStamp": format!("{:.6}", Timestamp::now()), "EventData": null, "ExternalOrderId": order_id,
         "OrderId": provider_order, "ConfirmationId": "22ACD1D9", "IsTestMode": true, "IsResent": false
@@ -32,6 +34,7 @@ fn webhook(event: &str, order_id: &str, provider_order: &str, nonce: u32) -> Web
         key: account(MANAGED).unwrap().webhook_key.to_owned(),
         host: WEBHOOK_HOST.to_owned(),
         nonce: format!("{nonce:032x}"),
+        headers: Vec::new(),
         age: SignedDuration::ZERO,
         content_type: "text/plain",
         is_signed: true,
@@ -39,7 +42,7 @@ fn webhook(event: &str, order_id: &str, provider_order: &str, nonce: u32) -> Web
 }
 
 impl Webhook {
-    fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
@@ -55,6 +58,9 @@ impl Webhook {
             .header("content-type", self.content_type)
             .header("x-fc-signature", sign::body_signature(&key, self.body.as_bytes()))
             .body(self.body.clone());
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
         if self.is_signed {
             request = request
                 .header("X-FC-Authorization", sign::authorization(&signature))
@@ -65,7 +71,7 @@ impl Webhook {
         request.send().await.unwrap().status().as_u16()
     }
 
-    async fn send(&self, rig: &Rig) -> u16 {
+    pub(crate) async fn send(&self, rig: &Rig) -> u16 {
         self.send_to(rig, MANAGED).await
     }
 }

@@ -5,8 +5,16 @@
 
 mod e2e_history;
 mod e2e_intake;
+mod e2e_sensitive;
 mod e2e_sweep;
 mod e2e_way;
 mod e2e_webhook;
+mod fault_aws;
+mod fault_crash;
 mod fault_evaluate;
+mod fault_provider;
+mod fault_records;
+mod fault_rotation;
+mod sensitive;
 mod support;
+mod trouble;

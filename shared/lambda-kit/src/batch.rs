@@ -43,7 +43,12 @@ where
         let record = Record::from(message);
         let id = record.id.clone();
         // The call itself is inside, so that a panic before the first await is caught as well.
-        let handled = AssertUnwindSafe(async { handle(record).await }).catch_unwind();
+        let handled = AssertUnwindSafe(async {
+            #[cfg(debug_assertions)]
+            fault_point(&record.body);
+            handle(record).await
+        })
+        .catch_unwind();
         async move {
             match handled.await {
                 Ok(Ok(())) => None,
@@ -63,6 +68,18 @@ where
         response.add_failure(failed);
     }
     response
+}
+
+/// Lets tests on the deployed local stack, where functions are debug builds, have a record panic: one whose body contains
+/// the text in `FAULT_PANIC_MARKER`. What is deployed to AWS is a release build and has no such point.
+#[cfg(debug_assertions)]
+#[expect(clippy::panic, reason = "the fault that tests ask for")]
+fn fault_point(body: &str) {
+    let marker = std::env::var("FAULT_PANIC_MARKER").unwrap_or_default();
+    if !marker.is_empty() && body.contains(&marker) {
+        // As an unlucky `unwrap` would: the text quotes what it fell over.
+        panic!("asked to panic at {body}");
+    }
 }
 
 #[cfg(test)]

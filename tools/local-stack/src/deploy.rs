@@ -10,8 +10,14 @@ use serde::{Deserialize, Serialize};
 use crate::Options;
 
 /// The functions, by the names of their crates and binaries.
-pub const FUNCTIONS: [&str; 5] =
-    ["decline-intake", "evaluate-submission", "webhook-receiver", "expiry-sweep", "order-history"];
+pub const FUNCTIONS: [&str; 6] = [
+    "decline-intake",
+    "evaluate-submission",
+    "webhook-receiver",
+    "expiry-sweep",
+    "order-reconcile",
+    "order-history",
+];
 /// The stack's name; it is the prefix of the queues' and functions' names.
 const STACK: &str = "rebill-rescue-dev";
 
@@ -32,6 +38,10 @@ pub struct Outputs {
     pub history_dlq_url: String,
     /// Name of the deployed order-history.
     pub order_history_function_name: String,
+    /// What is due for a look.
+    pub reconciliations_queue_url: String,
+    /// Looks that failed on every delivery.
+    pub reconciliations_dlq_url: String,
     /// Base of the webhooks' public URL. Locally nothing listens there: [`crate::Stack::webhook_url`].
     pub webhook_url: String,
     /// Id of the HTTP API.
@@ -40,6 +50,8 @@ pub struct Outputs {
     pub orders_table_name: String,
     /// Name of the deployed expiry-sweep.
     pub expiry_sweep_function_name: String,
+    /// Name of the deployed order-reconcile.
+    pub order_reconcile_function_name: String,
     /// Name of the deployed webhook-receiver.
     pub webhook_receiver_function_name: String,
     /// Name of the deployed decline-intake.

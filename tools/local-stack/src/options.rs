@@ -11,6 +11,7 @@ pub struct Options {
     pub(crate) functions: Option<PathBuf>,
     pub(crate) parameters: BTreeMap<String, String>,
     pub(crate) keep: bool,
+    pub(crate) environment: BTreeMap<String, String>,
 }
 
 impl Options {
@@ -20,7 +21,14 @@ impl Options {
         let root = here.ancestors().nth(2).unwrap_or(here).to_owned();
         let mut parameters = BTreeMap::new();
         parameters.insert("Architecture".to_owned(), std::env::consts::ARCH.replace("aarch64", "arm64"));
-        Self { run: run.to_owned(), root, functions: None, parameters, keep: false }
+        Self {
+            run: run.to_owned(),
+            root,
+            functions: None,
+            parameters,
+            keep: false,
+            environment: BTreeMap::new(),
+        }
     }
 
     /// Gives a parameter of the template another value than its default.
@@ -34,6 +42,14 @@ impl Options {
     #[must_use]
     pub fn functions(mut self, directory: &Path) -> Self {
         self.functions = Some(directory.to_owned());
+        self
+    }
+
+    /// Sets a variable for MiniStack and for all functions, which inherit its environment. `FUNCTIONS_ENDPOINT` is where the
+    /// functions then find AWS, in place of MiniStack itself: whoever listens there sends their requests on.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(name.to_owned(), value.to_owned());
         self
     }
 

@@ -64,6 +64,7 @@ impl Server {
             .env("AUTH", "true")
             .env("END_WITH_PARENT", if end_with_us { "1" } else { "0" })
             .envs(ENVIRONMENT)
+            .envs(&options.environment)
             .env_remove("AWS_PROFILE")
             .env_remove("AWS_SESSION_TOKEN")
             .stdin(if end_with_us { Stdio::piped() } else { Stdio::null() })

@@ -1,6 +1,7 @@
 //! Declines as a billing system would send them.
 
 use anyhow::Result;
+use canary::planted;
 use jiff::Timestamp;
 use models::time::to_text;
 use serde_json::Value;
@@ -25,7 +26,10 @@ impl Decline {
     /// # Errors
     /// The published sample is not JSON.
     pub fn new(merchant: &str, order_id: &str, now: Timestamp) -> Result<Self> {
-        let token = Uuid::from_bytes(spread(order_id));
+        // The personal data of all declines, and how their tokens begin, are canaries: no log may hold them.
+        let token = Uuid::from_bytes(spread(order_id)).to_string();
+        let token =
+            format!("{}{}", planted("card token"), token.get(planted("card token").len()..).unwrap_or(""));
         // 11 to 199.99 dollars: the sandbox takes 0.11 to 199.99.
         let minor =
             1_100 + u64::from(u16::from_be_bytes([spread(order_id)[0], spread(order_id)[1]])) % 18_900;
@@ -36,7 +40,11 @@ impl Decline {
             .with("/amount/minor", minor)
             .with("/subscription/price/minor", minor)
             .with("/transaction/id", format!("txn-{order_id}"))
-            .with("/card/token", token.to_string());
+            .with("/card/token", token)
+            .with("/card/holder", planted("holder"))
+            .with("/customer/email", planted("email"))
+            .with("/customer/phone", planted("phone"))
+            .with("/billing_address/line1", planted("street"));
         Ok(decline)
     }
 

@@ -7,6 +7,8 @@ mod declines;
 mod histories;
 mod merchants;
 mod provider;
+mod proxies;
+mod proxy;
 mod up;
 
 pub use compare::{Finding, FindingKind, compare};
@@ -15,5 +17,7 @@ pub use declines::{Decline, order_id};
 pub use histories::broken_histories;
 pub use merchants::{Account, MANAGED, UNMANAGED, WEBHOOK_HOST, account};
 pub use order_store::dynamo::{Books, ParkedItem};
+pub use proxies::Proxies;
+pub use proxy::{Fault, Proxy};
 pub use sandbox::{Ledger, OrderEntry};
 pub use up::{Rig, RigOptions};

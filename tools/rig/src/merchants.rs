@@ -1,5 +1,6 @@
 //! The two merchants: one that FlexFactor manages, and one that gets its answers at once.
 
+use canary::planted;
 use serde_json::{Value, json};
 
 /// The managed merchant's id.
@@ -28,22 +29,23 @@ pub struct Account {
     pub webhook_key: &'static str,
 }
 
+/// Their credentials are canaries: `cargo xtask test` looks for them in every log.
 const ACCOUNTS: [Account; 2] = [
     Account {
         id: MANAGED,
         mode: "managed",
         mid: "3f8a1c42-9b07-4e5d-bc6a-1d2e3f4a5b6c",
-        app_key: "acme-app-key",
-        app_secret: "acme-app-secret",
-        webhook_key: "YWNtZS13ZWJob29rLWtleS1vZi02NC1ieXRlcy0tZm9yLWxvY2FsLXRlc3RzLW9ubHktLS0tLS0tLS0tLS0tLS0tLQ==",
+        app_key: planted("acme app key"),
+        app_secret: planted("acme app secret"),
+        webhook_key: planted("acme webhook key"),
     },
     Account {
         id: UNMANAGED,
         mode: "unmanaged",
         mid: "7c1d9e58-2a64-4f3b-8e0d-5b6a7c8d9e0f",
-        app_key: "globex-app-key",
-        app_secret: "globex-app-secret",
-        webhook_key: "Z2xvYmV4LXdlYmhvb2sta2V5LW9mLTY0LWJ5dGVzLWZvci1sb2NhbC10ZXN0cy1vbmx5LS0tLS0tLS0tLS0tLS0tLQ==",
+        app_key: planted("globex app key"),
+        app_secret: planted("globex app secret"),
+        webhook_key: planted("globex webhook key"),
     },
 ];
 

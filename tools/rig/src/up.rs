@@ -15,6 +15,7 @@ use crate::control::Control;
 use crate::histories::broken_histories;
 use crate::merchants::{WEBHOOK_HOST, accounts};
 use crate::provider::Provider;
+use crate::proxies::Proxies;
 
 /// Messages in one call to SQS: its limit.
 const SEND_BATCH: usize = 10;
@@ -22,6 +23,8 @@ const SEND_BATCH: usize = 10;
 const SENDS_AT_ONCE: usize = 4;
 /// How long webhooks may be on their way.
 const IDLE_MAX: Duration = Duration::from_secs(60);
+/// How long the looks that one sweep asks for may take.
+const LOOKS_MAX: Duration = Duration::from_secs(120);
 const DAY_SECONDS: u64 = 86_400;
 
 /// How a rig is brought up.
@@ -31,13 +34,22 @@ pub struct RigOptions {
     seed: u64,
     keep: bool,
     parameters: Vec<(String, String)>,
+    environment: Vec<(String, String)>,
+    faults: bool,
 }
 
 impl RigOptions {
     /// A rig whose files are under target/local/`name`.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), seed: 7, keep: false, parameters: Vec::new() }
+        Self {
+            name: name.to_owned(),
+            seed: 7,
+            keep: false,
+            parameters: Vec::new(),
+            environment: Vec::new(),
+            faults: false,
+        }
     }
 
     /// The seed of the sandbox's decisions.
@@ -54,6 +66,20 @@ impl RigOptions {
         self
     }
 
+    /// Sets a variable in the functions' environment.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Puts proxies between the functions and AWS, and between them and FlexFactor: see [`Rig::proxies`].
+    #[must_use]
+    pub fn faults(mut self) -> Self {
+        self.faults = true;
+        self
+    }
+
     /// Sets a parameter of the template.
     #[must_use]
     pub fn parameter(mut self, name: &str, value: impl ToString) -> Self {
@@ -67,6 +93,7 @@ pub struct Rig {
     stack: Stack,
     control: Control,
     provider: Provider,
+    proxies: Option<Proxies>,
     /// How far FlexFactor's clock is ahead of ours.
     ahead: SignedDuration,
 }
@@ -79,11 +106,12 @@ impl Rig {
     pub async fn up(options: RigOptions) -> Result<Self> {
         let log = Options::new(&options.name).log("sandbox.log");
         let mut provider = Provider::start(options.seed, options.keep, log).await?;
-        let base_url = provider.base_url();
+        let proxies = options.faults.then(|| Proxies::start(provider.base_url())).transpose()?;
+        let base_url = proxies.as_ref().map_or_else(|| provider.base_url().to_owned(), Proxies::provider_url);
         let mut stack_options = Options::new(&options.name)
             .keep(options.keep)
-            .parameter("FlexFactorSandboxUrl", base_url)
-            .parameter("FlexFactorProductionUrl", base_url)
+            .parameter("FlexFactorSandboxUrl", &base_url)
+            .parameter("FlexFactorProductionUrl", &base_url)
             .parameter("WebhookHost", WEBHOOK_HOST)
             // Real time passes in seconds here, FlexFactor's in days: waits for it are short, and a sweep may look ahead.
             .parameter("ProviderTimeoutMillis", 1_000)
@@ -92,10 +120,19 @@ impl Rig {
         for (name, value) in &options.parameters {
             stack_options = stack_options.parameter(name, value);
         }
+        for (name, value) in &options.environment {
+            stack_options = stack_options.environment(name, value);
+        }
+        if let Some(proxies) = &proxies {
+            stack_options = stack_options.environment("FUNCTIONS_ENDPOINT", proxies.aws.url());
+        }
         let stack = Stack::up(stack_options).await?;
+        if let Some(proxies) = &proxies {
+            proxies.aws.lead_to(stack.endpoint());
+        }
         provider.hand_over(&stack)?;
         let control = Control::new(provider.control_url())?;
-        let rig = Self { stack, control, provider, ahead: SignedDuration::ZERO };
+        let rig = Self { stack, control, provider, proxies, ahead: SignedDuration::ZERO };
         rig.put_merchants().await?;
         Ok(rig)
     }
@@ -121,6 +158,14 @@ impl Rig {
     #[must_use]
     pub fn control(&self) -> &Control {
         &self.control
+    }
+
+    /// What stands between the functions and everything they call.
+    ///
+    /// # Errors
+    /// The rig was brought up without [`RigOptions::faults`].
+    pub fn proxies(&self) -> Result<&Proxies> {
+        self.proxies.as_ref().context("the rig has no proxies: ask for them with RigOptions::faults")
     }
 
     /// FlexFactor's address, as the functions have it.
@@ -222,8 +267,14 @@ impl Rig {
     /// SQS does not answer.
     pub async fn messages(&self) -> Result<(u64, u64)> {
         let outputs = self.stack.outputs();
-        let live = [&outputs.declines_queue_url, &outputs.evaluations_queue_url];
-        let dead = [&outputs.declines_dlq_url, &outputs.evaluations_dlq_url, &outputs.history_dlq_url];
+        let live =
+            [&outputs.declines_queue_url, &outputs.evaluations_queue_url, &outputs.reconciliations_queue_url];
+        let dead = [
+            &outputs.declines_dlq_url,
+            &outputs.evaluations_dlq_url,
+            &outputs.reconciliations_dlq_url,
+            &outputs.history_dlq_url,
+        ];
         let (mut waiting, mut dead_letters) = (0, 0);
         for queue in live {
             waiting += self.messages_in(queue).await?;
@@ -276,10 +327,11 @@ impl Rig {
         self.control.idle(IDLE_MAX).await
     }
 
-    /// Runs the sweep as of FlexFactor's time, as often as it says that there is more; what each run answered.
+    /// Runs the sweep as of FlexFactor's time, and waits until what it found was looked at, as often as it says that there
+    /// is more; what each run answered.
     ///
     /// # Errors
-    /// A run failed.
+    /// A run failed, or the looks did not come to an end.
     pub async fn sweep(&self) -> Result<Vec<Value>> {
         let mut runs = Vec::new();
         loop {
@@ -287,6 +339,7 @@ impl Rig {
             let swept = self.stack.invoke(&self.stack.outputs().expiry_sweep_function_name, &event).await?;
             let more = swept["more"] == true;
             runs.push(swept);
+            self.until_quiet(LOOKS_MAX).await?;
             if !more {
                 return Ok(runs);
             }

@@ -92,6 +92,8 @@ fn package(project: &Project, architecture: &str) -> Result<ExitCode> {
             "-p",
             "expiry-sweep",
             "-p",
+            "order-reconcile",
+            "-p",
             "order-history",
         ])
         .env("PATH", python::path_with_tools(project)?)

@@ -73,9 +73,10 @@ impl Form {
         self.optional("account", account.as_ref());
         self.optional("provider_order", provider_order.as_ref());
         self.optional("confirmation", confirmation.as_ref());
-        let due = due.map(|Due { at, reason }| (at, reason));
-        self.optional("due_at", due.map(|(at, _)| to_text(at)));
-        self.optional("due_reason", due.map(|(_, reason)| reason));
+        let due = due.map(|Due { at, reason, looks }| (at, reason, looks));
+        self.optional("due_at", due.map(|(at, ..)| to_text(at)));
+        self.optional("due_reason", due.map(|(_, reason, _)| reason));
+        self.optional("due_looks", due.map(|(.., looks)| looks));
         self.field("refund", refund);
         self.field("dispute", dispute);
     }

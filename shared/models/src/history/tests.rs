@@ -118,6 +118,10 @@ const FORGERIES: &[Forgery] = &[
         };
         entry.state.due = Some(Due::new(due.at, other(due.reason)));
     }),
+    ("looks", |entry| {
+        let due = entry.state.due.unwrap_or(Due::new(Timestamp::UNIX_EPOCH, DueReason::MoneySignal));
+        entry.state.due = Some(Due { looks: due.looks + 1, ..due });
+    }),
     ("refund", |entry| {
         entry.state.refund = if entry.state.refund == Facet::None { Facet::Confirmed } else { Facet::None };
     }),
@@ -252,13 +256,13 @@ fn each_flaw_is_told_with_its_entry() {
     });
     assert_eq!(swallowed, "entry 3: it starts from a status at which the order did not stand");
     let undone = told(&|entries, order| {
-        entries[1].state.status = Status::Rejected;
-        entries[2].from = Some(Status::Rejected);
+        entries[1].state.status = Status::Escalated;
+        entries[2].from = Some(Status::Escalated);
         entries[2].state.status = Status::Pending;
         order.status = Status::Pending;
         rechain(entries);
     });
-    assert_eq!(undone, "entry 3: no transition leads from rejected to pending");
+    assert_eq!(undone, "entry 3: no transition leads from escalated to pending");
     let unborn = told(&|entries, _| {
         entries[0].state.status = Status::Pending;
         rechain(entries);

@@ -3,9 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use models::history::Entry;
 
-use super::item::{
-    Item, Reader, SCHEMA, attr, corrupt, key_item, number, set_state, tags, text, time, to_key,
-};
+use super::item::{Item, Reader, SCHEMA, attr, key_item, number, set_state, tags, text, time, to_key};
 use super::key;
 use crate::table::StoreError;
 
@@ -34,9 +32,9 @@ pub(super) fn from_entry(entry: &Entry) -> Item {
 /// Reads an entry from its item. Whether it is genuine is for `models::history::verify` to say.
 pub(super) fn to_entry(item: &Item) -> Result<Entry, StoreError> {
     let key = to_key(item)?;
-    let read = Reader { item, key: &key };
+    let read = Reader { item, name: key.to_string() };
     let holds_request = item.get(attr::HOLDS_REQUEST).and_then(|value| value.as_bool().ok());
-    let holds_request = holds_request.ok_or_else(|| corrupt(&key, "holds_request is malformed"))?;
+    let holds_request = holds_request.ok_or_else(|| read.corrupt("holds_request is malformed"))?;
     Ok(Entry {
         version: read.parsed(attr::VERSION)?,
         at: read.parsed(attr::AT)?,

@@ -11,8 +11,8 @@ use models::ids::{ContentHash, MerchantId, OrderKey};
 use models::merchant::Merchant;
 use models::money::Money;
 use models::order::{Due, Facet, Order, Reason, Submission, Tag};
-use models::parked::{Parked, Why};
 use models::time::to_text;
+use serde::de::DeserializeOwned;
 
 use super::key::{self, ItemKey};
 use crate::table::StoreError;
@@ -50,6 +50,9 @@ pub(super) mod attr {
     pub(in crate::dynamo) const DUE_SHARD: &str = "due_shard";
     pub(in crate::dynamo) const DUE_AT: &str = "due_at";
     pub(in crate::dynamo) const DUE_REASON: &str = "due_reason";
+    pub(in crate::dynamo) const DUE_LOOKS: &str = "due_looks";
+    /// All that says when somebody must look.
+    pub(in crate::dynamo) const DUE: [&str; 4] = [DUE_AT, DUE_REASON, DUE_LOOKS, DUE_SHARD];
     pub(in crate::dynamo) const SEEN: &str = "seen";
     pub(in crate::dynamo) const REFUND: &str = "refund";
     pub(in crate::dynamo) const DISPUTE: &str = "dispute";
@@ -103,7 +106,7 @@ pub(super) fn from_order(order: &Order) -> Result<Item, StoreError> {
         set(attr::REQUEST, text(json));
     }
     if order.due.is_some() {
-        set(attr::DUE_SHARD, text(key::shard_name(key::due_shard(&order.key))));
+        set(attr::DUE_SHARD, text(key::shard_name(key::due_shard(&key::order(&order.key)))));
     }
     if !order.seen.is_empty() {
         set(attr::SEEN, tags(&order.seen));
@@ -139,10 +142,8 @@ pub(super) fn set_state(item: &mut Item, state: &State) {
     if let Some(confirmation) = &state.confirmation {
         set(attr::CONFIRMATION, text(confirmation));
     }
-    if let Some(due) = state.due {
-        set(attr::DUE_AT, number(due.at.as_second()));
-        set(attr::DUE_REASON, text(due.reason.word()));
-    }
+    item.extend(state.due.map(due_attributes).into_iter().flatten());
+    let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
     for (name, facet) in [(attr::REFUND, state.refund), (attr::DISPUTE, state.dispute)] {
         if facet != Facet::None {
             set(name, text(facet.word()));
@@ -155,7 +156,22 @@ pub(super) fn tags(tags: &BTreeSet<Tag>) -> AttributeValue {
     AttributeValue::Ss(tags.iter().map(|tag| tag.as_str().to_owned()).collect())
 }
 
-pub(super) fn corrupt(key: &OrderKey, error: impl ToString) -> StoreError {
+/// When somebody must look, as attributes.
+pub(super) fn due_attributes(due: Due) -> [(String, AttributeValue); 3] {
+    [
+        (attr::DUE_AT.to_owned(), number(due.at.as_second())),
+        (attr::DUE_REASON.to_owned(), text(due.reason.word())),
+        (attr::DUE_LOOKS.to_owned(), number(due.looks)),
+    ]
+}
+
+/// The same with the shard of the index, which then lists the item.
+pub(super) fn indexed_due_attributes(shard: u8, due: Due) -> [(String, AttributeValue); 4] {
+    let [at, reason, looks] = due_attributes(due);
+    [(attr::DUE_SHARD.to_owned(), text(key::shard_name(shard))), at, reason, looks]
+}
+
+fn corrupt(key: &OrderKey, error: impl ToString) -> StoreError {
     StoreError::Corrupt { item: key.to_string(), why: error.to_string() }
 }
 
@@ -169,8 +185,8 @@ pub(super) fn to_key(item: &Item) -> Result<OrderKey, StoreError> {
 /// Reads an order from its item.
 pub(super) fn to_order(item: &Item) -> Result<Order, StoreError> {
     let key = to_key(item)?;
-    let read = Reader { item, key: &key };
-    let request = read.request()?;
+    let read = Reader { item, name: key.to_string() };
+    let request = read.json::<Box<Decline>>(attr::REQUEST)?;
     let State {
         status,
         reason,
@@ -204,25 +220,30 @@ pub(super) fn to_order(item: &Item) -> Result<Order, StoreError> {
     })
 }
 
-/// An order's item, or an entry of its history, being read.
+/// Reads attributes of an item. What fails is named by its attribute, never by its value.
 pub(super) struct Reader<'a> {
     pub(super) item: &'a Item,
-    pub(super) key: &'a OrderKey,
+    /// The item's name in errors.
+    pub(super) name: String,
 }
 
 impl Reader<'_> {
-    /// A text or number attribute, parsed. What fails is named by its attribute, never by its value.
+    pub(super) fn corrupt(&self, why: impl ToString) -> StoreError {
+        StoreError::Corrupt { item: self.name.clone(), why: why.to_string() }
+    }
+
+    /// A text or number attribute, parsed.
     pub(super) fn optional<T: FromStr>(&self, name: &str) -> Result<Option<T>, StoreError> {
         let Some(value) = self.item.get(name) else { return Ok(None) };
         let raw = value.as_s().or_else(|_| value.as_n());
         raw.ok()
             .and_then(|raw| raw.parse().ok())
             .map(Some)
-            .ok_or_else(|| corrupt(self.key, format!("{name} is malformed")))
+            .ok_or_else(|| self.corrupt(format!("{name} is malformed")))
     }
 
     pub(super) fn parsed<T: FromStr>(&self, name: &str) -> Result<T, StoreError> {
-        self.optional(name)?.ok_or_else(|| corrupt(self.key, format!("{name} is missing")))
+        self.optional(name)?.ok_or_else(|| self.corrupt(format!("{name} is missing")))
     }
 
     /// Where the order stands; whether it holds its request is told elsewhere in each kind of item.
@@ -251,51 +272,28 @@ impl Reader<'_> {
         })
     }
 
-    fn request(&self) -> Result<Option<Box<Decline>>, StoreError> {
-        let json: Option<String> = self.optional(attr::REQUEST)?;
+    /// A text attribute that holds JSON.
+    pub(super) fn json<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        let json: Option<String> = self.optional(name)?;
         json.map(|json| serde_json::from_str(&json))
             .transpose()
-            .map_err(|_| corrupt(self.key, "its request is malformed"))
+            .map_err(|_| self.corrupt(format!("{name} is malformed")))
     }
 
-    fn due(&self) -> Result<Option<Due>, StoreError> {
+    pub(super) fn due(&self) -> Result<Option<Due>, StoreError> {
         let Some(second) = self.optional::<i64>(attr::DUE_AT)? else { return Ok(None) };
-        let at = Timestamp::from_second(second).map_err(|error| corrupt(self.key, error))?;
-        Ok(Some(Due::new(at, self.parsed(attr::DUE_REASON)?)))
+        let at = Timestamp::from_second(second).map_err(|error| self.corrupt(error))?;
+        let looks = self.optional(attr::DUE_LOOKS)?.unwrap_or_default();
+        Ok(Some(Due { looks, ..Due::new(at, self.parsed(attr::DUE_REASON)?) }))
     }
 
     pub(super) fn tags(&self, name: &str) -> Result<BTreeSet<Tag>, StoreError> {
         match self.item.get(name) {
             None => Ok(BTreeSet::new()),
             Some(AttributeValue::Ss(tags)) => Ok(tags.iter().cloned().map(Tag::from_stored).collect()),
-            Some(_) => Err(corrupt(self.key, format!("{name} is malformed"))),
+            Some(_) => Err(self.corrupt(format!("{name} is malformed"))),
         }
     }
-}
-
-/// What is parked, as an item that may be deleted after its time.
-pub(super) fn from_parked(parked: &Parked) -> Item {
-    let mut item = key_item(key::parked(parked));
-    let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
-    set(attr::SCHEMA, number(SCHEMA));
-    set("kind", text(parked.kind.word()));
-    set("arrived_at", time(parked.arrived_at));
-    set("copy", text(&parked.copy));
-    set(attr::TTL, number(parked.keep_until.as_second()));
-    if let Some(order_id) = &parked.order_id {
-        set("order_id", text(order_id.as_str()));
-    }
-    match &parked.why {
-        Why::Refusal(refusal) => {
-            set("rule", text(refusal.rule.code()));
-            set("sentence", text(&refusal.sentence));
-            set("path", text(&refusal.path));
-        }
-        Why::Sentence(sentence) => {
-            set("sentence", text(sentence));
-        }
-    }
-    item
 }
 
 /// Reads a merchant's configuration from its item.
