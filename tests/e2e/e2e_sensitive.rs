@@ -52,7 +52,6 @@ fn bad_declines() -> Vec<String> {
         // No field of this shape may be there either way.
         add("credential", &|body| body["version"] = secret.value.into());
     }
-    let mut bodies = bodies;
     for canary in CANARIES.iter().filter(|canary| canary.kind != Kind::Personal) {
         bodies.push(format!("card={} cvv={cvv} key={}", canary.value, canary.value));
         bodies.push(format!("{{\"card\": {:?}, \"cvv\": {cvv}, \"unfinished\": ", canary.value));
