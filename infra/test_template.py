@@ -28,13 +28,14 @@ SETTINGS = {
     "EvaluateSubmission": COMMON
     | PROVIDER
     | {"EVALUATIONS_QUEUE_URL", "SUBMISSION_RETRY_SECONDS", "SUBMISSION_OVERDUE_SECONDS", "REPLAY_WINDOW_SECONDS"}
-    | {"EXPIRY_GRACE_SECONDS"},
+    | {"EXPIRY_GRACE_SECONDS", "WEBHOOK_CYCLE_SECONDS"},
     "WebhookReceiver": COMMON
     | {"MERCHANT_SECRET_PREFIX", "WEBHOOK_HOST", "WEBHOOK_DATE_WINDOW_SECONDS", "PARKED_COPY_DAYS"},
-    "ExpirySweep": COMMON
+    "ExpirySweep": COMMON | {"RECONCILIATIONS_QUEUE_URL", "SWEEP_ORDERS_MAX", "SWEEP_AHEAD_SECONDS_MAX"},
+    "OrderReconcile": COMMON
     | PROVIDER
-    | {"EVALUATIONS_QUEUE_URL", "SWEEP_ORDERS_MAX", "SWEEP_AHEAD_SECONDS_MAX", "SUBMISSION_OVERDUE_SECONDS"}
-    | {"CANCELLED_PAST_EXPIRY", "REPLAY_WINDOW_SECONDS", "EXPIRY_GRACE_SECONDS"},
+    | {"EVALUATIONS_QUEUE_URL", "SUBMISSION_OVERDUE_SECONDS", "REPLAY_WINDOW_SECONDS", "WEBHOOK_CYCLE_SECONDS"}
+    | {"EXPIRY_GRACE_SECONDS", "CANCELLED_PAST_EXPIRY", "ORDER_LIST_ARRAY", "ORDER_REFERENCE_FIELD"},
 }
 ACTIONS = {
     "DeclineIntake": CONSUME | LOGS | {"dynamodb:PutItem", "dynamodb:GetItem", "sqs:SendMessage"},
@@ -43,8 +44,10 @@ ACTIONS = {
     | {"dynamodb:UpdateItem", "dynamodb:GetItem", "sqs:ChangeMessageVisibility", "secretsmanager:GetSecretValue"},
     "WebhookReceiver": LOGS
     | {"dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:GetItem", "secretsmanager:GetSecretValue"},
-    "ExpirySweep": LOGS
-    | {"dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:Query", "sqs:SendMessage", "secretsmanager:GetSecretValue"},
+    "ExpirySweep": LOGS | {"dynamodb:Query", "sqs:SendMessage"},
+    "OrderReconcile": CONSUME
+    | LOGS
+    | {"dynamodb:UpdateItem", "dynamodb:GetItem", "sqs:SendMessage", "secretsmanager:GetSecretValue"},
 }
 
 
@@ -104,7 +107,7 @@ class Template(unittest.TestCase):
 
     def test_every_queue_mapping_reports_single_failures(self):
         mappings = self.of_type("AWS::Lambda::EventSourceMapping")
-        self.assertEqual(len(mappings), 2)
+        self.assertEqual(len(mappings), 3)
         for name, mapping in mappings.items():
             properties = mapping["Properties"]
             self.assertEqual(properties["FunctionResponseTypes"], ["ReportBatchItemFailures"], name)
@@ -120,7 +123,9 @@ class Template(unittest.TestCase):
     def test_every_queue_is_encrypted_and_keeps_messages_for_14_days(self):
         for name, queue in self.of_type("AWS::SQS::Queue").items():
             self.assertIs(queue["Properties"]["SqsManagedSseEnabled"], True, name)
-            self.assertEqual(queue["Properties"]["MessageRetentionPeriod"], 14 * 24 * 3600, name)
+            # What is due is in the index; messages about it only pile up while nobody takes them.
+            keep = 3600 if name == "ReconciliationsQueue" else 14 * 24 * 3600
+            self.assertEqual(queue["Properties"]["MessageRetentionPeriod"], keep, name)
 
     def test_every_source_has_dead_letters_and_every_dead_letter_queue_a_source_and_an_alarm(self):
         queues = self.of_type("AWS::SQS::Queue")
@@ -148,8 +153,9 @@ class Template(unittest.TestCase):
         call_seconds = 1.5 * wait_millis / 1000 + 12
         evaluate = self.properties("EvaluateSubmissionFunction")["Timeout"]
         self.assertLess(call_seconds, evaluate)
-        # The sweep begins no look that it could not end.
-        self.assertLess(2 * call_seconds, self.properties("ExpirySweepFunction")["Timeout"])
+        # The longest look asks for the list, the order and its outcome.
+        look_seconds = 3 * 1.5 * wait_millis / 1000 + 12
+        self.assertLess(look_seconds, self.properties("OrderReconcileFunction")["Timeout"])
         # A claim outlives the function that holds it.
         settings = (HERE / "../functions/evaluate-submission/src/settings.rs").read_text()
         lease = re.search(r"CLAIM_LEASE: SignedDuration = SignedDuration::from_secs\((\d+)\)", settings)

@@ -16,7 +16,7 @@ async fn a_decline_goes_all_the_way_to_approved_and_its_personal_data_goes_on_th
     rig.send(&[decline.body()]).await.unwrap();
     let order = until_status(&rig, "way-1", Status::Pending).await;
     assert_eq!(order.request, None, "the request rides in the order only until the answer");
-    assert_eq!(order.due.map(|due| due.reason), Some(DueReason::WindowOver));
+    assert_eq!(order.due.map(|due| due.reason), Some(DueReason::WebhookOverdue));
     assert_eq!(order.submission.attempts, 1);
     let window = order.expires_at.duration_since(order.received_at);
     assert_eq!(window.as_hours(), 21 * 24);

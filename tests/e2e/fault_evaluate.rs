@@ -57,7 +57,7 @@ async fn an_order_outlives_its_dead_message() {
     // FlexFactor is back, and the sweep finds the order that should have been submitted.
     let mut rig = rig;
     rig.pass_seconds(16 * 60).await.unwrap();
-    assert_eq!(rig.sweep().await.unwrap()[0]["rearmed"], 1);
+    assert_eq!(rig.sweep().await.unwrap()[0]["sent"], 1);
     let order = until_status(&rig, "outage-1", Status::Pending).await;
     let entry = at_provider(&rig, "outage-1").await;
     assert_eq!((entry.effective_submissions, entry.idempotency_keys.len()), (1, 1));

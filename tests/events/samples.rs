@@ -9,8 +9,8 @@ use models::refusal::Refusal;
 use models::screening::{self, Limits};
 use serde_json::Value;
 
-use crate::schedule::Scheduled;
 use crate::{files, schemas};
+use expiry_sweep::sweep::Scheduled;
 
 /// A sample, its schema, and what reads it.
 pub(crate) struct Sample {

@@ -5,7 +5,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
-use crate::{files, refine, schedule};
+use crate::{files, refine};
 
 /// The messages that have a schema.
 pub(crate) const ALL: [&str; 5] = ["decline", "evaluation", "merchant", "merchant-secret", "schedule"];
@@ -26,7 +26,7 @@ fn generate(name: &str) -> Value {
         "evaluation" => derive::<lambda_kit::queue::OrderMessage>(),
         "merchant" => derive::<models::merchant::Merchant>(),
         "merchant-secret" => derive::<lambda_kit::secrets::MerchantSecret>(),
-        "schedule" => derive::<schedule::Scheduled>(),
+        "schedule" => derive::<expiry_sweep::sweep::Scheduled>(),
         other => panic!("no type has the schema {other}"),
     };
     refine::refine(name, derived)

@@ -13,10 +13,10 @@ use models::card_guard::{redact, redact_unparsed};
 use models::decline::Decline;
 use models::ids::{MerchantId, OrderId, OrderKey};
 use models::intake::{self, Repeat};
-use models::parked::{COPY_BYTES_MAX, Parked, ParkedKind, Why, cut};
+use models::parked::{COPY_BYTES_MAX, Fate, Parked, ParkedKey, ParkedKind, Why, cut};
 use models::refusal::Refusal;
 use models::screening;
-use models::time::later;
+use models::time::{later, to_millis};
 use order_store::StoreError;
 use order_store::capability::{FindMerchant, Park, TakeDecline, Taken};
 use serde_json::Value;
@@ -186,14 +186,19 @@ where
         let sent_at =
             arrival.record.sent_at_millis.and_then(|millis| Timestamp::from_millisecond(millis).ok());
         Parked {
-            merchant: named.merchant,
+            key: ParkedKey {
+                merchant: named.merchant,
+                arrived_at: to_millis(sent_at.unwrap_or(arrival.now)),
+                kind,
+                id: arrival.record.id.clone(),
+            },
             order_id: named.order_id,
-            kind,
-            arrived_at: sent_at.unwrap_or(arrival.now),
-            id: arrival.record.id.clone(),
             why,
             copy: cut(copy),
             keep_until: later(arrival.now, self.rules.rejected_copy),
+            event: None,
+            due: None,
+            fate: Fate::Parked,
         }
     }
 }

@@ -106,7 +106,7 @@ impl TestIntake {
         assert_eq!(self.sent(), [""; 0]);
         let parked = self.store.parked().remove(0);
         let Why::Refusal(refusal) = parked.why.clone() else { panic!("{parked:?}") };
-        (parked.kind, refusal, parked)
+        (parked.key.kind, refusal, parked)
     }
 }
 
@@ -146,7 +146,7 @@ async fn the_same_decline_again_changes_nothing_and_another_is_kept_as_a_conflic
     intake.take(record("m-3", other)).await.unwrap();
     assert_eq!(intake.store.orders(), stored);
     let parked = intake.store.parked().remove(0);
-    assert_eq!(parked.kind, ParkedKind::Conflict);
+    assert_eq!(parked.key.kind, ParkedKind::Conflict);
     assert!(parked.copy.contains("2999"), "{}", parked.copy);
 }
 
@@ -171,7 +171,7 @@ async fn what_is_not_json_is_kept_without_its_digits() {
     let intake = intake();
     let (kind, refusal, parked) = intake.refusal("{\"pan\": 4111111111111111, \"cvv\": 123").await;
     assert_eq!((kind, refusal.rule), (ParkedKind::Unparseable, Rule::NotJson));
-    assert_eq!(parked.merchant, None);
+    assert_eq!(parked.key.merchant, None);
     assert!(parked.copy.contains("################") && !parked.copy.contains("123"), "{}", parked.copy);
 }
 
@@ -219,7 +219,7 @@ async fn each_rule_names_the_field_and_keeps_a_redacted_copy() {
             assert!(!shown.contains(secret), "{rule:?} shows {secret}: {shown}");
         }
         let known = rule != Rule::MerchantUnknown;
-        assert_eq!(parked.merchant.is_some(), known, "{rule:?}");
+        assert_eq!(parked.key.merchant.is_some(), known, "{rule:?}");
     }
 }
 

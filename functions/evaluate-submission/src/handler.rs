@@ -16,7 +16,6 @@ use lambda_kit::telemetry::{count, metric};
 use models::ids::{IdempotencyKey, OrderKey};
 use models::merchant::Merchant;
 use models::order::{Order, Reason, ReasonCode};
-use models::status::Status;
 use models::submission::{Claim, ClaimRefused, Outcome, Verdict, escalate};
 use models::text::Text;
 use order_store::StoreError;
@@ -97,7 +96,7 @@ where
         let now = self.surroundings.now();
         let claim = Claim {
             key: IdempotencyKey::from_random(self.surroundings.bytes()),
-            account: account_of(&merchant),
+            account: merchant.account(),
             now,
         };
         match self.store.claim(&key, &claim, &self.rules.times).await? {
@@ -113,7 +112,7 @@ where
         merchant: &Merchant,
         secret: &Arc<MerchantSecret>,
     ) -> Result<(), SubmitError> {
-        if order.submission.account.as_deref() != Some(&account_of(merchant)) {
+        if order.submission.account.as_deref() != Some(&merchant.account()) {
             let detail =
                 "The merchant's account was changed after a first attempt whose outcome is not known.";
             return self.hand_back(order, Reason::new(ReasonCode::OutcomeUnknown, detail)).await;
@@ -149,9 +148,6 @@ where
             }
             // FlexFactor's words stay in the order: they may repeat what was sent.
             Outcome::Refused { .. } => {
-                if status == Status::Escalated {
-                    count(metric::ESCALATED_ORDERS);
-                }
                 tracing::warn!(order = %key, %status, "the order was refused");
                 Ok(())
             }
@@ -219,13 +215,12 @@ where
                 Err(SubmitError::Held)
             }
             ClaimRefused::AtProvider => {
-                tracing::info!(order = %key, "FlexFactor has the order; the sweep reads it");
+                tracing::info!(order = %key, "FlexFactor has the order, which is read in time");
                 Ok(())
             }
             ClaimRefused::ReplayWindowOver(order) => {
-                let detail = "The outcome stayed unknown for as long as FlexFactor is sure to know the key: look for the order \
-                              in its portal before any retry.";
-                self.hand_back(&order, Reason::new(ReasonCode::OutcomeUnknown, detail)).await
+                tracing::warn!(order = %order.key, "FlexFactor may have forgotten the key; the order is not sent again");
+                Ok(())
             }
         }
     }
@@ -242,11 +237,6 @@ where
             tracing::warn!(message_id = record.id, %error, "the message keeps the queue's own visibility");
         }
     }
-}
-
-/// The account at FlexFactor that the merchant's orders go to: a repeat must not go to another.
-fn account_of(merchant: &Merchant) -> String {
-    format!("{}/{}", merchant.environment.word(), merchant.mid)
 }
 
 fn not_sent(detail: &str) -> Outcome {

@@ -12,6 +12,7 @@ use models::decline::Decline;
 use models::event::{EventKind, OrderEvent};
 use models::ids::{ContentHash, MerchantId};
 use models::intake;
+use models::order::DueReason;
 use models::screening::Screened;
 use models::status::Status;
 use models::submission::Times;
@@ -133,6 +134,7 @@ async fn submission(mode: &str, answers: impl IntoIterator<Item = Answer<Evaluat
         lease: SignedDuration::from_secs(90),
         submission_overdue: SignedDuration::from_mins(15),
         replay_window: SignedDuration::from_hours(24),
+        webhook_cycle: SignedDuration::from_hours(24),
         expiry_grace: SignedDuration::from_hours(6),
     };
     Submission {
@@ -245,7 +247,7 @@ async fn a_refusal_is_final_and_in_the_provider_s_words() {
     assert_eq!(order.reason.unwrap().detail, "HTTP 400: Transaction.Id: The Id field is required.");
 }
 
-/// After an attempt that may have been taken, a refusal proves nothing: people look before anybody retries.
+/// After an attempt that may have been taken, a refusal proves nothing: FlexFactor is to be asked what it has.
 #[tokio::test]
 async fn a_refusal_after_an_unknown_outcome_is_not_taken_for_there_is_no_order() {
     let refused = Refused { http: 400, words: "OrderId: already exists".into() };
@@ -254,7 +256,8 @@ async fn a_refusal_after_an_unknown_outcome_is_not_taken_for_there_is_no_order()
     submission.pass(SignedDuration::from_secs(5));
     submission.run().await.unwrap();
     let order = submission.order().await;
-    assert_eq!((order.status, order.due), (Status::Escalated, None));
+    assert_eq!(order.status, Status::Unknown);
+    assert_eq!(order.due.map(|due| due.reason), Some(DueReason::OutcomeUnknown));
     assert!(order.reason.unwrap().detail.contains("already exists"));
 }
 
@@ -340,13 +343,14 @@ async fn a_crash_after_the_call_repeats_it_with_the_same_key() {
 }
 
 #[tokio::test]
-async fn past_the_replay_window_nothing_is_sent_and_people_are_told() {
+async fn past_the_replay_window_nothing_is_sent_and_the_order_stays_due() {
     let submission = submission("managed", [Answer::Unknown(Lost::TimedOut)]).await;
     assert!(submission.run().await.is_err());
     submission.pass(SignedDuration::from_hours(24) - SignedDuration::from_secs(90));
     submission.run().await.unwrap();
     let order = submission.order().await;
-    assert_eq!((order.status, order.due), (Status::Escalated, None));
+    assert_eq!(order.status, Status::Unknown);
+    assert_eq!(order.due.map(|due| due.reason), Some(DueReason::OutcomeUnknown));
     assert_eq!(submission.keys_sent().len(), 1);
 }
 

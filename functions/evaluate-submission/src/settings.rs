@@ -59,6 +59,7 @@ impl SubmissionSettings {
                     lease: CLAIM_LEASE,
                     submission_overdue: settings.seconds("SUBMISSION_OVERDUE_SECONDS"),
                     replay_window: settings.seconds("REPLAY_WINDOW_SECONDS"),
+                    webhook_cycle: settings.seconds("WEBHOOK_CYCLE_SECONDS"),
                     expiry_grace: settings.seconds("EXPIRY_GRACE_SECONDS"),
                 },
                 retries: settings.seconds_list("SUBMISSION_RETRY_SECONDS"),

@@ -15,8 +15,8 @@ use models::card_guard::{holds_card_number, redact, redact_unparsed};
 use models::event::OrderEvent;
 use models::ids::{MerchantId, OrderId, OrderKey};
 use models::merchant::Environment;
-use models::parked::{COPY_BYTES_MAX, Parked, ParkedKind, Why, cut};
-use models::time::later;
+use models::parked::{COPY_BYTES_MAX, Fate, Parked, ParkedKey, ParkedKind, Why, cut, orphan_due};
+use models::time::{later, to_millis};
 use order_store::capability::{Applied, ApplyEvent, FindMerchant, Park};
 use sha2::{Digest, Sha256};
 
@@ -111,12 +111,12 @@ where
             Notice::Order(event) => self.apply(call, verified, &event).await,
             Notice::Account(name) => {
                 let why = format!("The event {name} is about the merchant's account and is only kept.");
-                self.park(call, verified, ParkedKind::AccountEvent, why).await
+                self.park(call, verified, ParkedKind::AccountEvent, why, None).await
             }
             Notice::Unknown(error) => {
                 count(metric::UNKNOWN_PROVIDER_VALUES);
                 let why = error.to_string();
-                self.park(call, verified, ParkedKind::UnknownEvent, why).await
+                self.park(call, verified, ParkedKind::UnknownEvent, why, None).await
             }
         }
     }
@@ -143,34 +143,47 @@ where
             }
             Applied::Orphan => {
                 let why = "No order of ours has this id.".to_owned();
-                self.park(call, verified, ParkedKind::OrphanEvent, why).await
+                self.park(call, verified, ParkedKind::OrphanEvent, why, Some(event)).await
             }
             Applied::OtherProviderOrder => {
                 let why = "The order is known under another id of the provider's.".to_owned();
-                self.park(call, verified, ParkedKind::MismatchedEvent, why).await
+                self.park(call, verified, ParkedKind::MismatchedEvent, why, None).await
             }
         }
     }
 
-    async fn park(&self, call: &Call<'_>, verified: Verified<'_>, kind: ParkedKind, why: String) -> Answer {
+    /// Keeps what can't be applied; an event for an order that may come later with the event itself, to be matched then.
+    async fn park(
+        &self,
+        call: &Call<'_>,
+        verified: Verified<'_>,
+        kind: ParkedKind,
+        why: String,
+        orphan: Option<&OrderEvent>,
+    ) -> Answer {
         if kind != ParkedKind::AccountEvent {
             count(metric::PARKED_EVENTS);
         }
         let kept = kept_of(verified.body());
         let parked = Parked {
-            merchant: Some(call.merchant.clone()),
+            key: ParkedKey {
+                merchant: Some(call.merchant.clone()),
+                // The event's own time, or none at all, so that a copy sent again is kept once.
+                arrived_at: to_millis(kept.occurred_at.unwrap_or(Timestamp::UNIX_EPOCH)),
+                kind,
+                id: kept.id,
+            },
             order_id: kept.order_id,
-            kind,
-            // The event's own time, so that a copy sent again is kept once.
-            arrived_at: kept.occurred_at.unwrap_or(call.now),
-            id: kept.id,
             why: Why::Sentence(why),
             copy: kept.copy,
             keep_until: later(call.now, self.rules.parked_copy),
+            due: orphan.and_then(|_| orphan_due(call.now)),
+            event: orphan.cloned(),
+            fate: Fate::Parked,
         };
         match Park::park(&self.store, &parked).await {
             Ok(()) => {
-                tracing::warn!(merchant = %call.merchant, kind = kind.word(), id = parked.id, "an event was parked");
+                tracing::warn!(merchant = %call.merchant, kind = kind.word(), id = parked.key.id, "an event was parked");
                 Answer::Taken
             }
             Err(error) => unavailable(call.merchant, &error),

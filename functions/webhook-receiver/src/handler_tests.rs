@@ -13,12 +13,12 @@ use models::decline::Decline;
 use models::ids::ContentHash;
 use models::intake;
 use models::merchant::Merchant;
-use models::order::Order;
+use models::order::{Due, Order};
 use models::screening::Screened;
 use models::status::Status;
 use order_store::capability::TakeDecline;
 use order_store::memory::MemoryTable;
-use order_store::{Changed, Inserted, StoreError, Table};
+use order_store::{Changed, DueKey, Inserted, StoreError, Table};
 use serde_json::json;
 use sha2::Sha512;
 
@@ -100,7 +100,19 @@ impl Table for Store {
     async fn park(&self, parked: &Parked) -> Result<(), StoreError> {
         Table::park(self.up()?, parked).await
     }
-    async fn due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<OrderKey>, StoreError> {
+    async fn read_parked(&self, key: &ParkedKey) -> Result<Option<Parked>, StoreError> {
+        self.up()?.read_parked(key).await
+    }
+    async fn settle_parked(
+        &self,
+        key: &ParkedKey,
+        was_due: Due,
+        fate: Fate,
+        due: Option<Due>,
+    ) -> Result<bool, StoreError> {
+        self.up()?.settle_parked(key, was_due, fate, due).await
+    }
+    async fn due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {
         self.up()?.due(shard, as_of, limit).await
     }
     async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, StoreError> {
@@ -316,7 +328,7 @@ async fn what_cannot_be_applied_is_parked_once_and_acknowledged() {
         });
         assert_eq!(receiver.send(&again).await, 200, "{kind:?}");
         let parked = receiver.store.table.parked();
-        assert_eq!(parked.iter().map(|parked| parked.kind).collect::<Vec<_>>(), [kind]);
+        assert_eq!(parked.iter().map(|parked| parked.key.kind).collect::<Vec<_>>(), [kind]);
         assert!(!parked[0].copy.contains("4111"), "{}", parked[0].copy);
         assert_eq!(receiver.order().await.status, Status::Received);
     }
@@ -340,7 +352,7 @@ async fn every_documented_event_is_accepted() {
     for name in flexfactor::mapping::EventName::KNOWN {
         let receiver = receiver().await;
         assert_eq!(receiver.send(&webhook(name, "INV-1001-r1")).await, 200, "{name}");
-        let kinds: Vec<_> = receiver.store.table.parked().iter().map(|parked| parked.kind).collect();
+        let kinds: Vec<_> = receiver.store.table.parked().iter().map(|parked| parked.key.kind).collect();
         match name.starts_with("payout.") {
             true => assert_eq!(kinds, [ParkedKind::AccountEvent], "{name}"),
             false => assert_eq!((kinds.len(), receiver.order().await.seen.len()), (0, 2), "{name}"),

@@ -3,8 +3,8 @@
 
 use models::event::EventKind;
 use models::merchant::Mode;
+use models::reconcile::ProviderView;
 use models::submission::Verdict;
-use models::sweep::ProviderView;
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
@@ -123,6 +123,20 @@ impl EvaluateStatus {
             (Self::Expired, _) => Verdict::WindowOver,
             (Self::Cancelled, _) => Verdict::CalledOff,
             (Self::NotFound | Self::Other(_), _) => Verdict::NotUnderstood,
+        }
+    }
+
+    /// What the word means in an answer of `/outcome` about an order of a merchant in this mode.
+    #[must_use]
+    pub fn view(&self, mode: Mode) -> ProviderView {
+        match self.verdict(mode) {
+            Verdict::Rescued => ProviderView::Rescued,
+            Verdict::Working => ProviderView::Working,
+            Verdict::CaptureRequired => ProviderView::CaptureRequired,
+            Verdict::NotRescued => ProviderView::Declined,
+            Verdict::WindowOver => ProviderView::Expired,
+            Verdict::CalledOff => ProviderView::CalledOff,
+            Verdict::NotUnderstood => ProviderView::NotUnderstood,
         }
     }
 }

@@ -1,12 +1,18 @@
-//! The queue between the functions: which order is to be submitted.
+//! The queues between the functions: which order is to be submitted, and what is due for a look.
 
 use std::future::Future;
 
 use aws_sdk_sqs::Client;
-use jiff::SignedDuration;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use jiff::{SignedDuration, Timestamp};
 use models::ids::{MerchantId, OrderId, OrderKey};
+use models::parked::ParkedKey;
+use order_store::DueKey;
 use order_store::sdk::describe;
 use serde::{Deserialize, Serialize};
+
+/// Most messages in one call: SQS's own limit.
+pub const FAN_OUT_MAX: usize = 10;
 
 /// Longest time for which SQS can hide a message.
 const VISIBILITY_SECONDS_MAX: i64 = 43_200;
@@ -14,7 +20,10 @@ const VISIBILITY_SECONDS_MAX: i64 = 43_200;
 /// SQS did not do as asked.
 #[derive(Debug, thiserror::Error)]
 #[error("the queue is unavailable: {0}")]
-pub struct QueueError(String);
+pub struct QueueError(
+    /// What kind of failure it was.
+    pub String,
+);
 
 /// The body of a message on the evaluations queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +41,47 @@ impl OrderMessage {
     pub fn key(self) -> OrderKey {
         OrderKey { merchant: self.merchant, order_id: self.order_id }
     }
+}
+
+/// The body of a message on the reconciliations queue: what is due, and as of when. The index of what is due is the
+/// truth; a message that is lost or comes twice changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DueMessage {
+    /// What is due.
+    #[serde(flatten)]
+    pub what: DueThing,
+    /// The sweep's own time.
+    pub as_of: Timestamp,
+}
+
+/// What a [`DueMessage`] is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DueThing {
+    /// An order.
+    Order(OrderMessage),
+    /// Something parked.
+    Parked(ParkedKey),
+}
+
+impl DueMessage {
+    /// A message about what was found due.
+    #[must_use]
+    pub fn new(key: DueKey, as_of: Timestamp) -> Self {
+        let what = match key {
+            DueKey::Order(OrderKey { merchant, order_id }) => {
+                DueThing::Order(OrderMessage { merchant, order_id })
+            }
+            DueKey::Parked(key) => DueThing::Parked(key),
+        };
+        Self { what, as_of }
+    }
+}
+
+/// Fanning out what is due.
+pub trait FanOut: Send + Sync {
+    /// Puts at most [`FAN_OUT_MAX`] messages on the reconciliations queue, in one call. On an error some of them may be on it.
+    fn fan_out(&self, messages: &[DueMessage]) -> impl Future<Output = Result<(), QueueError>> + Send;
 }
 
 /// Handing an order on to be submitted.
@@ -86,5 +136,57 @@ impl Postpone for EvaluationsQueue {
             .send()
             .await;
         sent.map(|_| ()).map_err(|error| QueueError(describe(&error)))
+    }
+}
+
+/// The reconciliations queue.
+#[derive(Debug, Clone)]
+pub struct ReconciliationsQueue {
+    client: Client,
+    url: String,
+}
+
+impl ReconciliationsQueue {
+    /// The queue at `url`.
+    #[must_use]
+    pub fn new(client: Client, url: impl Into<String>) -> Self {
+        Self { client, url: url.into() }
+    }
+}
+
+impl FanOut for ReconciliationsQueue {
+    async fn fan_out(&self, messages: &[DueMessage]) -> Result<(), QueueError> {
+        let entries: Result<Vec<_>, _> = messages.iter().enumerate().map(entry).collect();
+        let request = self.client.send_message_batch().queue_url(&self.url);
+        let sent = request.set_entries(Some(entries?)).send().await;
+        let sent = sent.map_err(|error| QueueError(describe(&error)))?;
+        match sent.failed().first() {
+            Some(failed) => Err(QueueError(format!("SQS refused a message: {}", failed.code()))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn entry((number, message): (usize, &DueMessage)) -> Result<SendMessageBatchRequestEntry, QueueError> {
+    let body = serde_json::to_string(message).map_err(|error| QueueError(error.to_string()))?;
+    let entry = SendMessageBatchRequestEntry::builder().id(number.to_string()).message_body(body).build();
+    entry.map_err(|error| QueueError(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_due_is_said_in_stable_words() {
+        let order = OrderKey { merchant: "acme".parse().unwrap(), order_id: "INV-1".parse().unwrap() };
+        let as_of = "2026-11-21T10:00:00Z".parse().unwrap();
+        let message = DueMessage::new(DueKey::Order(order), as_of);
+        let json = r#"{"order":{"merchant":"acme","order_id":"INV-1"},"as_of":"2026-11-21T10:00:00Z"}"#;
+        assert_eq!(serde_json::to_string(&message).unwrap(), json);
+        assert_eq!(serde_json::from_str::<DueMessage>(json).unwrap(), message);
+        let json = r#"{"parked":{"merchant":"acme","arrived_at":"2026-11-21T10:00:00Z","kind":"orphan_event","id":"a"},
+                       "as_of":"2026-11-21T10:00:00Z"}"#;
+        assert!(matches!(serde_json::from_str::<DueMessage>(json).unwrap().what, DueThing::Parked(_)));
     }
 }

@@ -4,6 +4,7 @@
 //! says why, and what to do instead.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::change::{Change, Effect, Guard};
 use crate::ids::{OrderId, ProviderOrderId};
@@ -12,7 +13,8 @@ use crate::status::Transition;
 use crate::submission::close;
 
 /// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EventKind {
     /// Rescued and charged.
     Completed,
@@ -31,7 +33,7 @@ pub enum EventKind {
 }
 
 /// An event, verified, in our own terms.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderEvent {
     /// What happened.
     pub kind: EventKind,
@@ -88,7 +90,10 @@ impl OrderEvent {
     pub fn change(&self, now: Timestamp) -> Change {
         let change = match self.transition() {
             Transition::Note => self.note(now),
+            // Authorised, and due at once: its window for a capture may be short.
             Transition::RequireCapture => Change::new(Transition::RequireCapture, now)
+                .guard(Guard::NoOpenSignal)
+                .effect(Effect::Due(Some(Due::new(now, DueReason::WebhookOverdue))))
                 .effect(Effect::EndLease)
                 .effect(Effect::DropRequest),
             ends @ (Transition::Approve

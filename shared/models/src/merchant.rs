@@ -106,6 +106,12 @@ impl Merchant {
         )
     }
 
+    /// The account at the provider that the merchant's orders go to now: neither a repeat nor a question may go to another.
+    #[must_use]
+    pub fn account(&self) -> String {
+        format!("{}/{}", self.environment.word(), self.mid)
+    }
+
     /// The site that a decline names, or the default one.
     #[must_use]
     pub fn site(&self, name: Option<&str>) -> Option<Site> {

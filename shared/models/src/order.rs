@@ -11,52 +11,86 @@ use crate::decline::Decline;
 use crate::ids::{ContentHash, IdempotencyKey, OrderKey, ProviderOrderId};
 use crate::money::Money;
 use crate::status::Status;
+use crate::time::later;
 
 /// Up to how many entries in an order's event memory the nonces of further deliveries of a known event are remembered. An
 /// event itself always is; a provider that repeats itself more often than this is still without effect.
 pub const SEEN_MAX: usize = 100;
 
-/// Why somebody must look at an order when it is due.
+/// Why somebody must look when something is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DueReason {
-    /// It should have been submitted by now.
+    /// The order should have been submitted by now.
     SubmissionOverdue,
-    /// Its window and the grace after it are over.
+    /// It is not known whether the provider has the order.
+    OutcomeUnknown,
+    /// The provider has the order, and a webhook about it may have been lost.
+    WebhookOverdue,
+    /// The order's window and the grace after it are over.
     WindowOver,
     /// A refund or a dispute was signalled: read the order again.
     MoneySignal,
+    /// An event came for no order of ours: it may be one by now.
+    Orphan,
 }
 
 impl DueReason {
     /// All reasons.
-    pub const ALL: &'static [Self] = &[Self::SubmissionOverdue, Self::WindowOver, Self::MoneySignal];
+    pub const ALL: &'static [Self] = &[
+        Self::SubmissionOverdue,
+        Self::OutcomeUnknown,
+        Self::WebhookOverdue,
+        Self::WindowOver,
+        Self::MoneySignal,
+        Self::Orphan,
+    ];
 
     /// The word that is stored.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
             Self::SubmissionOverdue => "submission_overdue",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::WebhookOverdue => "webhook_overdue",
             Self::WindowOver => "window_over",
             Self::MoneySignal => "money_signal",
+            Self::Orphan => "orphan",
         }
     }
 }
 
-/// The next moment at which somebody must look at an order. Every open order has exactly one.
+/// The next moment at which somebody must look. Every open order has exactly one, and an ended one has none, but while a
+/// refund or a dispute waits to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Due {
     /// When, to the second.
     pub at: Timestamp,
     /// Why.
     pub reason: DueReason,
+    /// How many looks for this reason have led to nothing.
+    pub looks: u16,
 }
 
 impl Due {
-    /// Due at `at` for `reason`.
+    /// Due at `at` for `reason`, for the first time.
     #[must_use]
     pub fn new(at: Timestamp, reason: DueReason) -> Self {
-        Self { at: Timestamp::from_second(at.as_second()).unwrap_or(at), reason }
+        Self { at: Timestamp::from_second(at.as_second()).unwrap_or(at), reason, looks: 0 }
+    }
+
+    /// The same after a look at `now` that led to nothing; `None` where its schedule is used up.
+    #[must_use]
+    pub fn again(self, now: Timestamp) -> Option<Self> {
+        let wait = self.reason.schedule().wait(self.looks)?;
+        Some(Self { looks: self.looks.saturating_add(1), ..Self::new(later(now, wait), self.reason) })
+    }
+
+    /// How many looks for `reason` the order in hand has behind it.
+    #[must_use]
+    pub fn counted(mut self, before: Option<Self>) -> Self {
+        self.looks = before.filter(|due| due.reason == self.reason).map_or(0, |due| due.looks);
+        self
     }
 }
 

@@ -3,8 +3,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::event::OrderEvent;
 use crate::ids::{MerchantId, OrderId};
+use crate::order::{Due, DueReason};
 use crate::refusal::Refusal;
+use crate::time::to_millis;
 
 /// Largest copy kept of a parked message, in bytes: as large as a decline or a webhook may be.
 pub const COPY_BYTES_MAX: usize = 64 * 1024;
@@ -30,6 +33,17 @@ pub enum ParkedKind {
 }
 
 impl ParkedKind {
+    /// All kinds.
+    pub const ALL: &'static [Self] = &[
+        Self::Unparseable,
+        Self::Refused,
+        Self::Conflict,
+        Self::OrphanEvent,
+        Self::MismatchedEvent,
+        Self::UnknownEvent,
+        Self::AccountEvent,
+    ];
+
     /// The word that is stored.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -45,26 +59,68 @@ impl ParkedKind {
     }
 }
 
+/// What names a parked thing: the same on each delivery of the same message, so that parking it twice keeps one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ParkedKey {
+    /// The merchant, where it is one of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merchant: Option<MerchantId>,
+    /// When the message was sent or the event happened, as the message itself tells, to the millisecond; 1970 for an event
+    /// that does not tell.
+    pub arrived_at: Timestamp,
+    /// What it is.
+    pub kind: ParkedKind,
+    /// The message's own id.
+    pub id: String,
+}
+
 /// Something that could not be applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parked {
-    /// The merchant, where it is one of ours.
-    pub merchant: Option<MerchantId>,
+    /// What names it.
+    pub key: ParkedKey,
     /// The order, where the message names one.
     pub order_id: Option<OrderId>,
-    /// What it is.
-    pub kind: ParkedKind,
-    /// When it came, or, for an event, when it happened. The same on each delivery of the same message where the message
-    /// tells it, so that parking it twice keeps one.
-    pub arrived_at: Timestamp,
-    /// The message's own id: the same on each delivery.
-    pub id: String,
     /// Why it was parked.
     pub why: Why,
     /// The redacted copy.
     pub copy: String,
     /// When the copy may be deleted.
     pub keep_until: Timestamp,
+    /// The event, where it may still be applied to an order.
+    pub event: Option<OrderEvent>,
+    /// When somebody must look at it again.
+    pub due: Option<Due>,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What became of a parked thing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// It is parked still.
+    #[default]
+    Parked,
+    /// It was an event for an order that came later, and was applied to it.
+    Matched,
+}
+
+impl Fate {
+    /// The word that is stored.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Parked => "parked",
+            Self::Matched => "matched",
+        }
+    }
+}
+
+/// When an event that came at `now` for no order of ours is first looked at again.
+#[must_use]
+pub fn orphan_due(now: Timestamp) -> Option<Due> {
+    Due::new(to_millis(now), DueReason::Orphan).again(now)
 }
 
 /// Why something was parked.

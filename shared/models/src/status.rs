@@ -36,14 +36,15 @@ statuses! {
     Submitting = "submitting",
     /// The last submission's outcome is not known: it timed out, or the provider failed. It is not a refusal.
     Unknown = "unknown",
+    /// Nothing was sent, or the provider refused the request as invalid: it has no such order. Should it show to have one
+    /// after all, that is the better knowledge, so everything it says of an order ranks higher.
+    Rejected = "rejected",
     /// The provider works on it.
     Pending = "pending",
     /// Authorised; a capture must follow within the provider's window.
     CaptureRequired = "capture_required",
     /// We could not learn what became of it within the bound: handed back to people.
     Escalated = "escalated",
-    /// The provider refused the request as invalid: it has no such order.
-    Rejected = "rejected",
     /// The window ended without a rescue.
     Expired = "expired",
     /// Cancelled, by the merchant or by the provider.
@@ -173,12 +174,11 @@ impl Transition {
     /// The statuses it may start from.
     #[must_use]
     pub const fn from(self) -> &'static [Status] {
-        use Status::{Escalated, Received, Submitting, Unknown};
+        use Status::{Received, Submitting, Unknown};
         match self {
             Self::Claim => &[Received, Submitting, Unknown],
             Self::Release | Self::LoseTrack => &[Submitting],
-            // A refused request leaves no order at the provider, so it says nothing once one is known.
-            Self::Reject => &[Received, Submitting, Unknown, Escalated],
+            Self::Reject => Status::Rejected.lower(),
             Self::Accept => Status::Pending.lower(),
             Self::RequireCapture => Status::CaptureRequired.lower(),
             Self::Escalate => Status::Escalated.lower(),
@@ -249,7 +249,7 @@ mod tests {
         let words: Vec<_> = Status::ALL.iter().map(|status| status.word()).collect();
         assert_eq!(
             words.join(" < "),
-            "received < submitting < unknown < pending < capture_required < escalated < rejected < expired < cancelled < \
+            "received < submitting < unknown < rejected < pending < capture_required < escalated < expired < cancelled < \
              declined < approved"
         );
     }

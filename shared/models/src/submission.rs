@@ -17,6 +17,8 @@ pub struct Times {
     pub submission_overdue: SignedDuration,
     /// How long after the first attempt the provider still knows the key (24 hours, documented for cancel: ff/cancel).
     pub replay_window: SignedDuration,
+    /// How often an order that the provider works on is read: a lost webhook is found within this time.
+    pub webhook_cycle: SignedDuration,
     /// How long after its window an order is given for a late webhook.
     pub expiry_grace: SignedDuration,
 }
@@ -147,10 +149,10 @@ pub fn record(order: &Order, outcome: &Outcome, times: &Times, now: Timestamp) -
                 .effect(Effect::Reason(reason))
                 .effect(Effect::ProviderOrder(provider_order.clone()))
         }
-        // Only of a first attempt does a refusal say that the provider has no such order.
+        // Only of a first attempt does a refusal say that the provider has no such order; else it is to be found out.
         Outcome::Refused { words } if !is_first_attempt(order) => {
             let detail = format!("Refused, but an earlier attempt may have been taken: {words}");
-            escalate(Reason::new(ReasonCode::ProviderRefused, detail), now)
+            lose_track(order, Reason::new(ReasonCode::ProviderRefused, detail), times, now)
         }
         Outcome::Refused { words } => close(Transition::Reject, now)
             .effect(Effect::Reason(Reason::new(ReasonCode::ProviderRefused, words.clone()))),
@@ -173,9 +175,16 @@ pub fn escalate(reason: Reason, now: Timestamp) -> Change {
 fn open_at_provider(transition: Transition, order: &Order, times: &Times, now: Timestamp) -> Change {
     Change::new(transition, now)
         .guard(Guard::NoOpenSignal)
-        .effect(Effect::Due(Some(window_over(order, times.expiry_grace))))
+        .effect(Effect::Due(Some(next_cycle(order, times, now))))
         .effect(Effect::EndLease)
         .effect(Effect::DropRequest)
+}
+
+/// The next look at an order that the provider works on: in a cycle, at the latest when window and grace are over.
+pub(crate) fn next_cycle(order: &Order, times: &Times, now: Timestamp) -> Due {
+    let last = window_over(order, times.expiry_grace);
+    let next = Due::new(later(now, times.webhook_cycle), DueReason::WebhookOverdue);
+    if next.at < last.at { next } else { last }
 }
 
 /// The look that is due when the order's window and the grace after it are over.
@@ -194,26 +203,21 @@ pub(crate) fn close(transition: Transition, now: Timestamp) -> Change {
 
 /// Gives the claim back as if it had never been taken, but for its count.
 fn release(order: &Order, reason: Reason, times: &Times, now: Timestamp) -> Change {
-    to_be_tried_again(Transition::Release, order, reason, times, now).effect(Effect::ForgetAttempts)
+    let due = Due::new(later(now, times.submission_overdue), DueReason::SubmissionOverdue);
+    end_attempt(Transition::Release, order, reason, due, now).effect(Effect::ForgetAttempts)
 }
 
 fn lose_track(order: &Order, reason: Reason, times: &Times, now: Timestamp) -> Change {
-    to_be_tried_again(Transition::LoseTrack, order, reason, times, now)
+    let due = Due::new(later(now, times.submission_overdue), DueReason::OutcomeUnknown);
+    end_attempt(Transition::LoseTrack, order, reason, due, now)
 }
 
-/// Ends this attempt, and no other, without an outcome.
-fn to_be_tried_again(
-    transition: Transition,
-    order: &Order,
-    reason: Reason,
-    times: &Times,
-    now: Timestamp,
-) -> Change {
-    let due = Due::new(later(now, times.submission_overdue), DueReason::SubmissionOverdue);
+/// Ends this attempt, and no other, without an outcome. The looks behind it stay counted: attempts must not move the bound.
+fn end_attempt(transition: Transition, order: &Order, reason: Reason, due: Due, now: Timestamp) -> Change {
     Change::new(transition, now)
         .guard(Guard::Attempt(order.submission.attempts))
         .guard(Guard::NoOpenSignal)
         .effect(Effect::Reason(reason))
-        .effect(Effect::Due(Some(due)))
+        .effect(Effect::Due(Some(due.counted(order.due))))
         .effect(Effect::EndLease)
 }

@@ -9,12 +9,12 @@ use models::event::{OrderEvent, Resolution};
 use models::ids::{ContentHash, MerchantId, OrderKey};
 use models::intake::{Repeat, compare};
 use models::merchant::Merchant;
-use models::order::Order;
-use models::parked::Parked;
+use models::order::{Due, Order};
+use models::parked::{Fate, Parked, ParkedKey};
 use models::submission::{self, Claim, ClaimRefused, Outcome, Times};
 use models::time::to_millis;
 
-use crate::table::{Changed, Inserted, StoreError, Table};
+use crate::table::{Changed, DueKey, Inserted, StoreError, Table};
 
 /// How often a change is tried again because the order changed between two of our own requests.
 pub const RACES_MAX: usize = 8;
@@ -130,16 +130,19 @@ pub trait ApplyEvent: Send + Sync {
     ) -> impl Future<Output = Result<Applied, StoreError>> + Send;
 }
 
-/// Looking at what is due.
-pub trait Look: Send + Sync {
-    /// The keys of at most `limit` orders of one shard that are due at `as_of`, the longest due first.
-    fn due(
+/// Finding what is due.
+pub trait FindDue: Send + Sync {
+    /// The keys of at most `limit` things of one shard that are due at `as_of`, the longest due first.
+    fn find_due(
         &self,
         shard: u8,
         as_of: Timestamp,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<OrderKey>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<DueKey>, StoreError>> + Send;
+}
 
+/// Looking at an order that is due.
+pub trait Look: Send + Sync {
     /// Reads an order.
     fn read(&self, key: &OrderKey) -> impl Future<Output = Result<Option<Order>, StoreError>> + Send;
 
@@ -148,6 +151,21 @@ pub trait Look: Send + Sync {
         &self,
         key: &OrderKey,
         change: &Change,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}
+
+/// Matching events that came for no order of ours.
+pub trait MatchOrphan: Send + Sync {
+    /// Reads what is parked.
+    fn orphan(&self, key: &ParkedKey) -> impl Future<Output = Result<Option<Parked>, StoreError>> + Send;
+
+    /// Says what became of it, and when to look again; `false` where somebody else was faster.
+    fn settle_orphan(
+        &self,
+        key: &ParkedKey,
+        was_due: Due,
+        fate: Fate,
+        due: Option<Due>,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
 
@@ -255,11 +273,29 @@ impl<T: Table> ApplyEvent for T {
     }
 }
 
-impl<T: Table> Look for T {
-    async fn due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<OrderKey>, StoreError> {
-        Table::due(self, shard, as_of, limit).await
+impl<T: Table> FindDue for T {
+    async fn find_due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {
+        self.due(shard, as_of, limit).await
+    }
+}
+
+impl<T: Table> MatchOrphan for T {
+    async fn orphan(&self, key: &ParkedKey) -> Result<Option<Parked>, StoreError> {
+        self.read_parked(key).await
     }
 
+    async fn settle_orphan(
+        &self,
+        key: &ParkedKey,
+        was_due: Due,
+        fate: Fate,
+        due: Option<Due>,
+    ) -> Result<bool, StoreError> {
+        self.settle_parked(key, was_due, fate, due).await
+    }
+}
+
+impl<T: Table> Look for T {
     async fn read(&self, key: &OrderKey) -> Result<Option<Order>, StoreError> {
         Table::read(self, key).await
     }

@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use models::change::Change;
 use models::ids::{MerchantId, OrderKey};
 use models::merchant::Merchant;
-use models::order::Order;
-use models::parked::Parked;
+use models::order::{Due, Order};
+use models::parked::{Fate, Parked, ParkedKey};
 
-use crate::dynamo::key::due_shard;
-use crate::table::{Changed, Inserted, StoreError, Table};
+use crate::dynamo::key::{self, due_shard};
+use crate::table::{Changed, DueKey, Inserted, StoreError, Table};
 
 /// A table in memory.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ pub struct MemoryTable {
 #[derive(Debug, Default)]
 struct State {
     orders: BTreeMap<OrderKey, Order>,
-    parked: BTreeMap<(Option<MerchantId>, String, String), Parked>,
+    parked: BTreeMap<ParkedKey, Parked>,
     merchants: BTreeMap<MerchantId, Merchant>,
 }
 
@@ -75,21 +75,42 @@ impl Table for MemoryTable {
     }
 
     async fn park(&self, parked: &Parked) -> Result<(), StoreError> {
-        let key = (parked.merchant.clone(), parked.kind.word().to_owned(), parked.id.clone());
-        self.state().parked.entry(key).or_insert_with(|| parked.clone());
+        self.state().parked.entry(parked.key.clone()).or_insert_with(|| parked.clone());
         Ok(())
     }
 
-    async fn due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<OrderKey>, StoreError> {
+    async fn read_parked(&self, key: &ParkedKey) -> Result<Option<Parked>, StoreError> {
+        Ok(self.state().parked.get(key).cloned())
+    }
+
+    async fn settle_parked(
+        &self,
+        key: &ParkedKey,
+        was_due: Due,
+        fate: Fate,
+        due: Option<Due>,
+    ) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let found =
+            state.parked.get_mut(key).filter(|parked| parked.due.is_some_and(|due| due.at == was_due.at));
+        let Some(parked) = found else { return Ok(false) };
+        (parked.fate, parked.due) = (fate, due);
+        Ok(true)
+    }
+
+    async fn due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {
         let state = self.state();
-        let mut due: Vec<_> = state
-            .orders
-            .values()
-            .filter(|order| due_shard(&order.key) == shard)
-            .filter_map(|order| order.due.filter(|due| due.at <= as_of).map(|due| (due.at, &order.key)))
-            .collect();
+        let orders = state.orders.values().filter_map(|order| {
+            let is_ours = due_shard(&key::order(&order.key)) == shard;
+            order.due.filter(|_| is_ours).map(|due| (due.at, DueKey::Order(order.key.clone())))
+        });
+        let parked = state.parked.values().filter_map(|parked| {
+            let is_ours = due_shard(&key::parked(&parked.key)) == shard;
+            parked.due.filter(|_| is_ours).map(|due| (due.at, DueKey::Parked(parked.key.clone())))
+        });
+        let mut due: Vec<_> = orders.chain(parked).filter(|(at, _)| *at <= as_of).collect();
         due.sort();
-        Ok(due.into_iter().take(limit).map(|(_, key)| key.clone()).collect())
+        Ok(due.into_iter().take(limit).map(|(_, key)| key).collect())
     }
 
     async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, StoreError> {

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use models::change::Change;
 use models::ids::{MerchantId, OrderKey};
 use models::merchant::Merchant;
-use models::order::Order;
-use models::parked::Parked;
+use models::order::{Due, Order};
+use models::parked::{Fate, Parked, ParkedKey};
 
 /// Why the store could not do as asked. Nothing was written, as far as it knows; the caller's message must be retried.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,15 @@ pub enum Changed {
     Refused(Option<Box<Order>>),
 }
 
+/// What is due.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DueKey {
+    /// An order.
+    Order(OrderKey),
+    /// Something parked.
+    Parked(ParkedKey),
+}
+
 /// A table of orders. Each call is one request.
 pub trait Table: Send + Sync {
     /// Stores a new order unless one is there under its key.
@@ -61,13 +70,26 @@ pub trait Table: Send + Sync {
     /// Keeps what can't be applied; the same thing twice is kept once.
     fn park(&self, parked: &Parked) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// The keys of at most `limit` orders of one shard that are due at `as_of`, the longest due first.
+    /// Reads what is parked under a key.
+    fn read_parked(&self, key: &ParkedKey)
+    -> impl Future<Output = Result<Option<Parked>, StoreError>> + Send;
+
+    /// Says what became of a parked thing, and when to look again; `false` where it is no longer due as it `was_due`.
+    fn settle_parked(
+        &self,
+        key: &ParkedKey,
+        was_due: Due,
+        fate: Fate,
+        due: Option<Due>,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// The keys of at most `limit` things of one shard that are due at `as_of`, the longest due first.
     fn due(
         &self,
         shard: u8,
         as_of: Timestamp,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<OrderKey>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<DueKey>, StoreError>> + Send;
 
     /// A merchant's configuration.
     fn merchant(&self, id: &MerchantId) -> impl Future<Output = Result<Option<Merchant>, StoreError>> + Send;
@@ -91,12 +113,27 @@ impl<T: Table> Table for &T {
     fn park(&self, parked: &Parked) -> impl Future<Output = Result<(), StoreError>> + Send {
         (**self).park(parked)
     }
+    fn read_parked(
+        &self,
+        key: &ParkedKey,
+    ) -> impl Future<Output = Result<Option<Parked>, StoreError>> + Send {
+        (**self).read_parked(key)
+    }
+    fn settle_parked(
+        &self,
+        key: &ParkedKey,
+        was_due: Due,
+        fate: Fate,
+        due: Option<Due>,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        (**self).settle_parked(key, was_due, fate, due)
+    }
     fn due(
         &self,
         shard: u8,
         as_of: Timestamp,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<OrderKey>, StoreError>> + Send {
+    ) -> impl Future<Output = Result<Vec<DueKey>, StoreError>> + Send {
         (**self).due(shard, as_of, limit)
     }
     fn merchant(&self, id: &MerchantId) -> impl Future<Output = Result<Option<Merchant>, StoreError>> + Send {

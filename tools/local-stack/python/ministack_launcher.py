@@ -1,4 +1,4 @@
-"""Starts MiniStack on loopback, with four corrections of version 1.5.33 (docs/local-stack.md says why each is needed).
+"""Starts MiniStack on loopback, with five corrections of version 1.5.33 (docs/local-stack.md says why each is needed).
 
 Environment: GATEWAY_PORT, FUNCTIONS_LOG (file that the functions' output is appended to), END_WITH_PARENT (1: see below),
 FUNCTIONS_ENDPOINT (where functions find AWS, if not here: a proxy in between).
@@ -78,6 +78,20 @@ def read_concurrency_as_number():
     lambda_svc._sqs_esm_concurrency = concurrency
 
 
+def authorize_batches_as_single_calls():
+    """SQS knows no permissions for its batch calls: they need the one of the single call (SendMessageBatch: SendMessage)."""
+    from ministack.core import iam_actions
+
+    action_of = iam_actions._action_from_target
+
+    def action_from_target(headers):
+        action = action_of(headers)
+        is_sqs = headers.get("x-amz-target", "").startswith("AmazonSQS.")
+        return action.removesuffix("Batch") if is_sqs and action else action
+
+    iam_actions._action_from_target = action_from_target
+
+
 def end_with_parent():
     """Ends the server and its functions when whoever started it is gone: standard input then reaches its end."""
 
@@ -95,6 +109,7 @@ def main():
     log_function_output(os.environ["FUNCTIONS_LOG"])
     substitute_scheduled_time()
     read_concurrency_as_number()
+    authorize_batches_as_single_calls()
     if os.environ.get("END_WITH_PARENT") == "1":
         end_with_parent()
     from ministack.app import main as serve

@@ -33,6 +33,15 @@ class Corrections(unittest.TestCase):
         limit = lambda_svc._sqs_esm_concurrency({"ScalingConfig": {"MaximumConcurrency": "7"}}, {}, {})
         self.assertEqual(limit, 7)
 
+    def test_a_batch_needs_the_permission_of_a_single_call(self):
+        from ministack.core import iam_actions
+
+        launcher.authorize_batches_as_single_calls()
+        targets = {"AmazonSQS.SendMessageBatch": "sqs:SendMessage", "AmazonSQS.ReceiveMessage": "sqs:ReceiveMessage"}
+        for target, action in targets.items():
+            found = iam_actions.extract_iam_action("sqs", "POST", "/", {"x-amz-target": target}, b"{}", {})
+            self.assertEqual(found, action)
+
     def test_what_functions_print_is_logged_under_their_names(self):
         import io
         import queue

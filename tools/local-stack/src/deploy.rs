@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::Options;
 
 /// The functions, by the names of their crates and binaries.
-pub const FUNCTIONS: [&str; 4] =
-    ["decline-intake", "evaluate-submission", "webhook-receiver", "expiry-sweep"];
+pub const FUNCTIONS: [&str; 5] =
+    ["decline-intake", "evaluate-submission", "webhook-receiver", "expiry-sweep", "order-reconcile"];
 /// The stack's name; it is the prefix of the queues' and functions' names.
 const STACK: &str = "rebill-rescue-dev";
 
@@ -28,6 +28,10 @@ pub struct Outputs {
     pub evaluations_queue_url: String,
     /// Submissions that failed on every delivery.
     pub evaluations_dlq_url: String,
+    /// What is due for a look.
+    pub reconciliations_queue_url: String,
+    /// Looks that failed on every delivery.
+    pub reconciliations_dlq_url: String,
     /// Base of the webhooks' public URL. Locally nothing listens there: [`crate::Stack::webhook_url`].
     pub webhook_url: String,
     /// Id of the HTTP API.
@@ -36,6 +40,8 @@ pub struct Outputs {
     pub orders_table_name: String,
     /// Name of the deployed expiry-sweep.
     pub expiry_sweep_function_name: String,
+    /// Name of the deployed order-reconcile.
+    pub order_reconcile_function_name: String,
     /// Name of the deployed webhook-receiver.
     pub webhook_receiver_function_name: String,
     /// Name of the deployed decline-intake.

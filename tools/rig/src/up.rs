@@ -22,6 +22,8 @@ const SEND_BATCH: usize = 10;
 const SENDS_AT_ONCE: usize = 4;
 /// How long webhooks may be on their way.
 const IDLE_MAX: Duration = Duration::from_secs(60);
+/// How long the looks that one sweep asks for may take.
+const LOOKS_MAX: Duration = Duration::from_secs(120);
 const DAY_SECONDS: u64 = 86_400;
 
 /// How a rig is brought up.
@@ -251,8 +253,10 @@ impl Rig {
     /// SQS does not answer.
     pub async fn messages(&self) -> Result<(u64, u64)> {
         let outputs = self.stack.outputs();
-        let live = [&outputs.declines_queue_url, &outputs.evaluations_queue_url];
-        let dead = [&outputs.declines_dlq_url, &outputs.evaluations_dlq_url];
+        let live =
+            [&outputs.declines_queue_url, &outputs.evaluations_queue_url, &outputs.reconciliations_queue_url];
+        let dead =
+            [&outputs.declines_dlq_url, &outputs.evaluations_dlq_url, &outputs.reconciliations_dlq_url];
         let (mut waiting, mut dead_letters) = (0, 0);
         for queue in live {
             waiting += self.messages_in(queue).await?;
@@ -305,10 +309,11 @@ impl Rig {
         self.control.idle(IDLE_MAX).await
     }
 
-    /// Runs the sweep as of FlexFactor's time, as often as it says that there is more; what each run answered.
+    /// Runs the sweep as of FlexFactor's time, and waits until what it found was looked at, as often as it says that there
+    /// is more; what each run answered.
     ///
     /// # Errors
-    /// A run failed.
+    /// A run failed, or the looks did not come to an end.
     pub async fn sweep(&self) -> Result<Vec<Value>> {
         let mut runs = Vec::new();
         loop {
@@ -316,6 +321,7 @@ impl Rig {
             let swept = self.stack.invoke(&self.stack.outputs().expiry_sweep_function_name, &event).await?;
             let more = swept["more"] == true;
             runs.push(swept);
+            self.until_quiet(LOOKS_MAX).await?;
             if !more {
                 return Ok(runs);
             }

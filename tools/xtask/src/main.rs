@@ -91,6 +91,8 @@ fn package(project: &Project, architecture: &str) -> Result<ExitCode> {
             "webhook-receiver",
             "-p",
             "expiry-sweep",
+            "-p",
+            "order-reconcile",
         ])
         .env("PATH", python::path_with_tools(project)?)
         .status()?;

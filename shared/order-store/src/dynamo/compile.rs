@@ -10,7 +10,7 @@ use models::order::Facet;
 use models::status::Status;
 
 use super::item::{attr, number, text, time};
-use super::key::{due_shard, shard_name};
+use super::key::{due_shard, order as order_key, shard_name};
 
 /// The expressions of an update, with their names and values.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -145,11 +145,12 @@ impl Expressions {
             Effect::Due(Some(due)) => {
                 self.set(attr::DUE_AT, number(due.at.as_second()));
                 self.set(attr::DUE_REASON, text(due.reason.word()));
-                self.set(attr::DUE_SHARD, text(shard_name(due_shard(key))));
+                self.set(attr::DUE_LOOKS, number(due.looks));
+                self.set(attr::DUE_SHARD, text(shard_name(due_shard(&order_key(key)))));
             }
             // Without its key attributes the order leaves the index.
             Effect::Due(None) => {
-                for attribute in [attr::DUE_AT, attr::DUE_REASON, attr::DUE_SHARD] {
+                for attribute in attr::DUE {
                     self.remove(attribute);
                 }
             }

@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::Client;
 use models::order::Order;
 
 use super::item::{Item, attr, to_order};
+use super::parked::parked_attr as name;
 use crate::sdk::describe;
 use crate::table::StoreError;
 
@@ -22,6 +23,8 @@ pub struct ParkedItem {
     pub sentence: String,
     /// The redacted copy.
     pub copy: String,
+    /// What became of it (`models::parked::Fate`'s words).
+    pub fate: String,
 }
 
 /// All orders and all that is parked.
@@ -54,17 +57,18 @@ pub async fn export(client: &Client, table: &str) -> Result<Books, StoreError> {
     Ok(books)
 }
 
-fn field(item: &Item, name: &str) -> Option<String> {
-    item.get(name).and_then(|value| value.as_s().ok()).cloned()
+fn field(item: &Item, attribute: &str) -> Option<String> {
+    item.get(attribute).and_then(|value| value.as_s().ok()).cloned()
 }
 
 fn parked(merchant: &str, item: &Item) -> ParkedItem {
     ParkedItem {
         merchant: merchant.to_owned(),
-        order_id: field(item, "order_id"),
-        kind: field(item, "kind").unwrap_or_default(),
-        rule: field(item, "rule"),
-        sentence: field(item, "sentence").unwrap_or_default(),
-        copy: field(item, "copy").unwrap_or_default(),
+        order_id: field(item, name::ORDER_ID),
+        kind: field(item, name::KIND).unwrap_or_default(),
+        rule: field(item, name::RULE),
+        sentence: field(item, name::SENTENCE).unwrap_or_default(),
+        copy: field(item, name::COPY).unwrap_or_default(),
+        fate: field(item, name::FATE).unwrap_or_default(),
     }
 }

@@ -10,8 +10,8 @@ use models::ids::{ContentHash, MerchantId, OrderKey};
 use models::merchant::Merchant;
 use models::money::Money;
 use models::order::{Due, Facet, Order, Reason, Submission, Tag};
-use models::parked::{Parked, Why};
 use models::time::to_text;
+use serde::de::DeserializeOwned;
 
 use super::key::{self, ItemKey};
 use crate::table::StoreError;
@@ -20,7 +20,7 @@ use crate::table::StoreError;
 pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// The version of the items that this code writes.
-const SCHEMA: u64 = 1;
+pub(super) const SCHEMA: u64 = 1;
 
 /// Attribute names.
 pub(super) mod attr {
@@ -49,6 +49,9 @@ pub(super) mod attr {
     pub(in crate::dynamo) const DUE_SHARD: &str = "due_shard";
     pub(in crate::dynamo) const DUE_AT: &str = "due_at";
     pub(in crate::dynamo) const DUE_REASON: &str = "due_reason";
+    pub(in crate::dynamo) const DUE_LOOKS: &str = "due_looks";
+    /// All that says when somebody must look.
+    pub(in crate::dynamo) const DUE: [&str; 4] = [DUE_AT, DUE_REASON, DUE_LOOKS, DUE_SHARD];
     pub(in crate::dynamo) const SEEN: &str = "seen";
     pub(in crate::dynamo) const REFUND: &str = "refund";
     pub(in crate::dynamo) const DISPUTE: &str = "dispute";
@@ -117,21 +120,29 @@ pub(super) fn from_order(order: &Order) -> Result<Item, StoreError> {
     if let Some(confirmation) = &order.confirmation {
         set(attr::CONFIRMATION, text(confirmation));
     }
-    if let Some(due) = order.due {
-        set(attr::DUE_SHARD, text(key::shard_name(key::due_shard(&order.key))));
-        set(attr::DUE_AT, number(due.at.as_second()));
-        set(attr::DUE_REASON, text(due.reason.word()));
-    }
     if !order.seen.is_empty() {
         let tags = order.seen.iter().map(|tag| tag.as_str().to_owned()).collect();
         set(attr::SEEN, AttributeValue::Ss(tags));
     }
+    let due_shard = key::due_shard(&key::order(&order.key));
+    item.extend(order.due.map(|due| due_attributes(due_shard, due)).into_iter().flatten());
+    let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
     for (name, facet) in [(attr::REFUND, order.refund), (attr::DISPUTE, order.dispute)] {
         if facet != Facet::None {
             set(name, text(facet.word()));
         }
     }
     Ok(item)
+}
+
+/// When somebody must look, as attributes.
+pub(super) fn due_attributes(shard: u8, due: Due) -> [(String, AttributeValue); 4] {
+    [
+        (attr::DUE_SHARD.to_owned(), text(key::shard_name(shard))),
+        (attr::DUE_AT.to_owned(), number(due.at.as_second())),
+        (attr::DUE_REASON.to_owned(), text(due.reason.word())),
+        (attr::DUE_LOOKS.to_owned(), number(due.looks)),
+    ]
 }
 
 fn corrupt(key: &OrderKey, error: impl ToString) -> StoreError {
@@ -145,7 +156,7 @@ pub(super) fn to_order(item: &Item) -> Result<Order, StoreError> {
         item: pk.to_owned(),
         why: "its key is no order's".to_owned(),
     })?;
-    let read = Reader { item, key: &key };
+    let read = Reader { item, name: key.to_string() };
     Ok(Order {
         status: read.parsed(attr::STATUS)?,
         reason: match read.optional(attr::REASON)? {
@@ -160,7 +171,7 @@ pub(super) fn to_order(item: &Item) -> Result<Order, StoreError> {
         expires_at: read.parsed(attr::EXPIRES_AT)?,
         updated_at: read.parsed(attr::UPDATED_AT)?,
         content: ContentHash::from_stored(read.parsed(attr::CONTENT)?),
-        request: read.request()?,
+        request: read.json::<Box<Decline>>(attr::REQUEST)?,
         submission: Submission {
             attempts: read.parsed(attr::ATTEMPTS)?,
             idempotency_key: read.optional(attr::IDEMPOTENCY_KEY)?,
@@ -179,71 +190,54 @@ pub(super) fn to_order(item: &Item) -> Result<Order, StoreError> {
     })
 }
 
-struct Reader<'a> {
-    item: &'a Item,
-    key: &'a OrderKey,
+/// Reads attributes of an item. What fails is named by its attribute, never by its value.
+pub(super) struct Reader<'a> {
+    pub(super) item: &'a Item,
+    /// The item's name in errors.
+    pub(super) name: String,
 }
 
 impl Reader<'_> {
-    /// A text or number attribute, parsed. What fails is named by its attribute, never by its value.
-    fn optional<T: FromStr>(&self, name: &str) -> Result<Option<T>, StoreError> {
+    pub(super) fn corrupt(&self, why: impl ToString) -> StoreError {
+        StoreError::Corrupt { item: self.name.clone(), why: why.to_string() }
+    }
+
+    /// A text or number attribute, parsed.
+    pub(super) fn optional<T: FromStr>(&self, name: &str) -> Result<Option<T>, StoreError> {
         let Some(value) = self.item.get(name) else { return Ok(None) };
         let raw = value.as_s().or_else(|_| value.as_n());
         raw.ok()
             .and_then(|raw| raw.parse().ok())
             .map(Some)
-            .ok_or_else(|| corrupt(self.key, format!("{name} is malformed")))
+            .ok_or_else(|| self.corrupt(format!("{name} is malformed")))
     }
 
-    fn parsed<T: FromStr>(&self, name: &str) -> Result<T, StoreError> {
-        self.optional(name)?.ok_or_else(|| corrupt(self.key, format!("{name} is missing")))
+    pub(super) fn parsed<T: FromStr>(&self, name: &str) -> Result<T, StoreError> {
+        self.optional(name)?.ok_or_else(|| self.corrupt(format!("{name} is missing")))
     }
 
-    fn request(&self) -> Result<Option<Box<Decline>>, StoreError> {
-        let json: Option<String> = self.optional(attr::REQUEST)?;
+    /// A text attribute that holds JSON.
+    pub(super) fn json<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        let json: Option<String> = self.optional(name)?;
         json.map(|json| serde_json::from_str(&json))
             .transpose()
-            .map_err(|_| corrupt(self.key, "its request is malformed"))
+            .map_err(|_| self.corrupt(format!("{name} is malformed")))
     }
 
-    fn due(&self) -> Result<Option<Due>, StoreError> {
+    pub(super) fn due(&self) -> Result<Option<Due>, StoreError> {
         let Some(second) = self.optional::<i64>(attr::DUE_AT)? else { return Ok(None) };
-        let at = Timestamp::from_second(second).map_err(|error| corrupt(self.key, error))?;
-        Ok(Some(Due::new(at, self.parsed(attr::DUE_REASON)?)))
+        let at = Timestamp::from_second(second).map_err(|error| self.corrupt(error))?;
+        let looks = self.optional(attr::DUE_LOOKS)?.unwrap_or_default();
+        Ok(Some(Due { looks, ..Due::new(at, self.parsed(attr::DUE_REASON)?) }))
     }
 
     fn seen(&self) -> Result<BTreeSet<Tag>, StoreError> {
         match self.item.get(attr::SEEN) {
             None => Ok(BTreeSet::new()),
             Some(AttributeValue::Ss(tags)) => Ok(tags.iter().cloned().map(Tag::from_stored).collect()),
-            Some(_) => Err(corrupt(self.key, "seen is malformed")),
+            Some(_) => Err(self.corrupt("seen is malformed")),
         }
     }
-}
-
-/// What is parked, as an item that may be deleted after its time.
-pub(super) fn from_parked(parked: &Parked) -> Item {
-    let mut item = key_item(key::parked(parked));
-    let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
-    set(attr::SCHEMA, number(SCHEMA));
-    set("kind", text(parked.kind.word()));
-    set("arrived_at", time(parked.arrived_at));
-    set("copy", text(&parked.copy));
-    set(attr::TTL, number(parked.keep_until.as_second()));
-    if let Some(order_id) = &parked.order_id {
-        set("order_id", text(order_id.as_str()));
-    }
-    match &parked.why {
-        Why::Refusal(refusal) => {
-            set("rule", text(refusal.rule.code()));
-            set("sentence", text(&refusal.sentence));
-            set("path", text(&refusal.path));
-        }
-        Why::Sentence(sentence) => {
-            set("sentence", text(sentence));
-        }
-    }
-    item
 }
 
 /// Reads a merchant's configuration from its item.

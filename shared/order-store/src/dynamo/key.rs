@@ -1,7 +1,7 @@
 //! Keys of items: an order, a parked thing, a merchant's configuration.
 
 use models::ids::{MerchantId, OrderKey};
-use models::parked::Parked;
+use models::parked::{ParkedKey, ParkedKind};
 use models::time::to_text;
 
 /// How many shards the index of due orders has: each takes a thousand changes a second.
@@ -37,11 +37,24 @@ pub fn parked_partition(merchant: Option<&MerchantId>) -> String {
 
 /// The key of a parked thing: by time of arrival, the same on each delivery.
 #[must_use]
-pub fn parked(parked: &Parked) -> ItemKey {
+pub fn parked(parked: &ParkedKey) -> ItemKey {
     ItemKey {
         pk: parked_partition(parked.merchant.as_ref()),
         sk: format!("{}#{}#{}", to_text(parked.arrived_at), parked.kind.word(), parked.id),
     }
+}
+
+/// Reads a parked thing's key back.
+#[must_use]
+pub fn parse_parked(key: &ItemKey) -> Option<ParkedKey> {
+    let merchant = match key.pk.strip_prefix("PARKED#")? {
+        "-" => None,
+        merchant => Some(merchant.parse().ok()?),
+    };
+    let mut parts = key.sk.splitn(3, '#');
+    let (arrived_at, kind, id) = (parts.next()?, parts.next()?, parts.next()?);
+    let kind = ParkedKind::ALL.iter().copied().find(|known| known.word() == kind)?;
+    Some(ParkedKey { merchant, arrived_at: arrived_at.parse().ok()?, kind, id: id.to_owned() })
 }
 
 /// The key of a merchant's configuration.
@@ -50,10 +63,10 @@ pub fn merchant(id: &MerchantId) -> ItemKey {
     ItemKey { pk: format!("MERCHANT#{id}"), sk: "CONFIG".to_owned() }
 }
 
-/// The shard of the due index that an order belongs to, the same on every machine (FNV-1a of its partition key).
+/// The shard of the due index that an item belongs to, the same on every machine (FNV-1a of its key).
 #[must_use]
-pub fn due_shard(key: &OrderKey) -> u8 {
-    let hash = order(key).pk.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+pub fn due_shard(key: &ItemKey) -> u8 {
+    let hash = key.pk.bytes().chain(key.sk.bytes()).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
     u8::try_from(hash % u64::from(DUE_SHARDS)).unwrap_or(0)
@@ -83,10 +96,24 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_parked_things_read_back_whatever_their_id() {
+        for (merchant, id) in [(Some("acme"), "m-1"), (None, "a#b#c"), (Some("-a"), "#")] {
+            let key = ParkedKey {
+                merchant: merchant.map(|id| id.parse().unwrap()),
+                arrived_at: "2026-11-21T10:00:00.123Z".parse().unwrap(),
+                kind: ParkedKind::OrphanEvent,
+                id: id.to_owned(),
+            };
+            assert_eq!(parse_parked(&parked(&key)), Some(key));
+        }
+        assert_eq!(parse_parked(&order(&key("acme", "INV-1"))), None);
+    }
+
+    #[test]
     fn every_shard_gets_its_part() {
         let mut counts = [0_u32; DUE_SHARDS as usize];
         for number in 0..8_000 {
-            counts[usize::from(due_shard(&key("acme", &format!("INV-{number}"))))] += 1;
+            counts[usize::from(due_shard(&order(&key("acme", &format!("INV-{number}")))))] += 1;
         }
         assert!(counts.iter().all(|count| (800..1_200).contains(count)), "{counts:?}");
     }

@@ -4,6 +4,7 @@ mod compile;
 mod export;
 mod item;
 pub mod key;
+mod parked;
 mod table;
 
 pub use export::{Books, ParkedItem, export};

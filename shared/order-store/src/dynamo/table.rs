@@ -9,14 +9,15 @@ use jiff::Timestamp;
 use models::change::Change;
 use models::ids::{MerchantId, OrderKey};
 use models::merchant::Merchant;
-use models::order::Order;
-use models::parked::Parked;
+use models::order::{Due, Order};
+use models::parked::{Fate, Parked, ParkedKey};
 
 use super::compile::compile;
-use super::item::{Item, attr, from_order, from_parked, key_item, number, text, to_merchant, to_order};
+use super::item::{Item, attr, from_order, key_item, number, text, to_merchant, to_order};
 use super::key;
+use super::parked::{from_parked, settle, to_parked};
 use crate::sdk::describe;
-use crate::table::{Changed, Inserted, StoreError, Table};
+use crate::table::{Changed, DueKey, Inserted, StoreError, Table};
 
 /// The name of the index of due orders.
 pub(super) const DUE_INDEX: &str = "due";
@@ -112,7 +113,7 @@ impl Table for DynamoTable {
             .client
             .put_item()
             .table_name(&self.name)
-            .set_item(Some(from_parked(parked)))
+            .set_item(Some(from_parked(parked)?))
             .condition_expression("attribute_not_exists(pk)")
             .send()
             .await;
@@ -125,7 +126,39 @@ impl Table for DynamoTable {
         }
     }
 
-    async fn due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<OrderKey>, StoreError> {
+    async fn read_parked(&self, key: &ParkedKey) -> Result<Option<Parked>, StoreError> {
+        self.get(key::parked(key)).await?.map(|item| to_parked(key.clone(), &item)).transpose()
+    }
+
+    async fn settle_parked(
+        &self,
+        key: &ParkedKey,
+        was_due: Due,
+        fate: Fate,
+        due: Option<Due>,
+    ) -> Result<bool, StoreError> {
+        let settle = settle(key, was_due, fate, due);
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(key::parked(key))))
+            .update_expression(settle.update)
+            .condition_expression(settle.condition)
+            .set_expression_attribute_names(Some(settle.names))
+            .set_expression_attribute_values(Some(settle.values))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(unavailable(error)),
+            },
+        }
+    }
+
+    async fn due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {
         let output = self
             .client
             .query()
@@ -141,10 +174,13 @@ impl Table for DynamoTable {
             .await
             .map_err(unavailable)?;
         let keys = output.items().iter().map(|item| {
-            let pk = item.get(attr::PK).and_then(|value| value.as_s().ok()).map_or("", String::as_str);
-            key::parse_order(pk).ok_or_else(|| StoreError::Corrupt {
-                item: pk.to_owned(),
-                why: "an item that is no order is in the due index".to_owned(),
+            let part =
+                |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+            let key = key::ItemKey { pk: part(attr::PK), sk: part(attr::SK) };
+            let order = key::parse_order(&key.pk).map(DueKey::Order);
+            order.or_else(|| key::parse_parked(&key).map(DueKey::Parked)).ok_or_else(|| StoreError::Corrupt {
+                item: key.pk,
+                why: "an item of no known kind is in the due index".to_owned(),
             })
         });
         keys.collect()

@@ -22,7 +22,8 @@ fn any_tag() -> impl Strategy<Value = Tag> {
 
 fn any_due() -> impl Strategy<Value = Option<Due>> {
     prop::option::of(
-        (any_time(), prop::sample::select(DueReason::ALL)).prop_map(|(at, reason)| Due::new(at, reason)),
+        (any_time(), prop::sample::select(DueReason::ALL), 0_u16..3)
+            .prop_map(|(at, reason, looks)| Due { looks, ..Due::new(at, reason) }),
     )
 }
 

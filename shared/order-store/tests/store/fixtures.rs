@@ -37,6 +37,7 @@ pub(crate) fn times() -> Times {
         lease: SignedDuration::from_secs(90),
         submission_overdue: SignedDuration::from_mins(15),
         replay_window: SignedDuration::from_hours(24),
+        webhook_cycle: SignedDuration::from_hours(24),
         expiry_grace: SignedDuration::from_hours(6),
     }
 }

@@ -6,15 +6,16 @@ use models::event::EventKind;
 use models::ids::OrderKey;
 use models::intake::Repeat;
 use models::order::{DueReason, Facet, Reason, ReasonCode, SEEN_MAX};
-use models::parked::{Parked, ParkedKind, Why};
+use models::parked::{Fate, Parked, ParkedKey, ParkedKind, Why, orphan_due};
+use models::refusal::{Refusal, Rule};
 use models::status::{Status, Transition};
 use models::submission::{Claim, ClaimRefused, Outcome, Verdict};
-use order_store::Table;
 use order_store::capability::{Applied, ApplyEvent, Claimed, Look, Recorded, Submit, TakeDecline, Taken};
-use order_store::dynamo::key::{DUE_SHARDS, due_shard};
+use order_store::dynamo::key::{self, DUE_SHARDS, due_shard};
 use order_store::memory::MemoryTable;
+use order_store::{DueKey, Table};
 
-use crate::fixtures::{content, decline, event, key, order, start, times};
+use crate::fixtures::{self, content, decline, event, order, start, times};
 use crate::local_dynamo;
 
 /// Runs a test on both tables.
@@ -45,7 +46,8 @@ on_both!(
     a_money_signal_survives_the_end_of_the_order,
     events_of_another_provider_order_are_refused,
     due_orders_are_listed_by_shard_longest_due_first,
-    parking_twice_keeps_one,
+    parking_twice_keeps_the_first,
+    a_parked_event_is_due_until_it_is_settled_and_settled_once,
 );
 
 async fn taken(table: &impl Table, order_id: &str) -> OrderKey {
@@ -56,7 +58,7 @@ async fn taken(table: &impl Table, order_id: &str) -> OrderKey {
 
 fn claim_at(minutes: i64, byte: u8) -> Claim {
     Claim {
-        key: key(byte),
+        key: fixtures::key(byte),
         account: "sandbox/m".to_owned(),
         now: start() + SignedDuration::from_mins(minutes),
     }
@@ -304,7 +306,8 @@ async fn due_orders_are_listed_by_shard_longest_due_first(table: &impl Table) {
         let later = SignedDuration::from_mins(24 - number);
         order.due = order.due.map(|due| models::order::Due::new(start() + later, due.reason));
         table.take(&order).await.unwrap();
-        expected[usize::from(due_shard(&order.key))].push((order.due.unwrap().at, order.key));
+        let shard = due_shard(&key::order(&order.key));
+        expected[usize::from(shard)].push((order.due.unwrap().at, DueKey::Order(order.key)));
     }
     let as_of = start() + SignedDuration::from_mins(12);
     for shard in 0..DUE_SHARDS {
@@ -317,17 +320,68 @@ async fn due_orders_are_listed_by_shard_longest_due_first(table: &impl Table) {
     }
 }
 
-async fn parking_twice_keeps_one(table: &impl Table) {
-    let parked = Parked {
-        merchant: None,
-        order_id: None,
-        kind: ParkedKind::Unparseable,
-        arrived_at: start(),
-        id: "m-1".to_owned(),
-        why: Why::Sentence("It is not JSON.".to_owned()),
-        copy: "{".to_owned(),
+fn orphan(id: &str) -> Parked {
+    let event = event("INV-9", EventKind::Completed, "order.completed", "n1");
+    Parked {
+        key: ParkedKey {
+            merchant: Some("acme".parse().unwrap()),
+            arrived_at: start(),
+            kind: ParkedKind::OrphanEvent,
+            id: id.to_owned(),
+        },
+        order_id: Some(event.order_id.clone()),
+        why: Why::Sentence("No order of ours has this id.".to_owned()),
+        copy: "{}".to_owned(),
         keep_until: start() + SignedDuration::from_hours(24),
+        event: Some(event),
+        due: orphan_due(start()),
+        fate: Fate::Parked,
+    }
+}
+
+async fn parking_twice_keeps_the_first(table: &impl Table) {
+    let refused = Parked {
+        key: ParkedKey {
+            merchant: None,
+            arrived_at: start(),
+            kind: ParkedKind::Refused,
+            id: "m-1".to_owned(),
+        },
+        order_id: None,
+        why: Why::Refusal(Refusal::new(Rule::Currency, "amount.currency", "The currency is not taken.")),
+        event: None,
+        due: None,
+        ..orphan("m-1")
     };
+    for parked in [orphan("e-1"), refused] {
+        Table::park(table, &parked).await.unwrap();
+        let later = Parked { copy: "another".to_owned(), ..parked.clone() };
+        Table::park(table, &later).await.unwrap();
+        assert_eq!(table.read_parked(&parked.key).await.unwrap(), Some(parked));
+    }
+}
+
+async fn a_parked_event_is_due_until_it_is_settled_and_settled_once(table: &impl Table) {
+    let parked = orphan("e-2");
+    let due = parked.due.unwrap();
     Table::park(table, &parked).await.unwrap();
-    Table::park(table, &parked).await.unwrap();
+    let listed = async |as_of| {
+        let mut listed = Vec::new();
+        for shard in 0..DUE_SHARDS {
+            listed.extend(Table::due(table, shard, as_of, 100).await.unwrap());
+        }
+        listed
+    };
+    assert_eq!(listed(due.at).await, [DueKey::Parked(parked.key.clone())]);
+    let next = due.again(due.at);
+    assert!(table.settle_parked(&parked.key, due, Fate::Parked, next).await.unwrap());
+    assert!(
+        !table.settle_parked(&parked.key, due, Fate::Matched, None).await.unwrap(),
+        "somebody was faster"
+    );
+    assert_eq!(listed(due.at).await, []);
+    assert!(table.settle_parked(&parked.key, next.unwrap(), Fate::Matched, None).await.unwrap());
+    let settled = table.read_parked(&parked.key).await.unwrap().unwrap();
+    assert_eq!((settled.fate, settled.due), (Fate::Matched, None));
+    assert_eq!(listed(start() + SignedDuration::from_hours(999)).await, []);
 }

@@ -1,0 +1,39 @@
+//! Asks FlexFactor about due orders and applies its answers. Only wiring is here.
+
+use aws_lambda_events::event::sqs::SqsEvent;
+use flexfactor::Client;
+use lambda_kit::clock::System;
+use lambda_kit::merchants::Merchants;
+use lambda_kit::queue::EvaluationsQueue;
+use lambda_kit::secrets::{Secrets, SecretsManager};
+use lambda_kit::{aws, batch, telemetry};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use order_store::dynamo::DynamoTable;
+
+use order_reconcile::handler::Reconcile;
+use order_reconcile::settings::ReconcileSettings;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let telemetry = telemetry::init("order-reconcile")?;
+    let settings = ReconcileSettings::from_env()?;
+    let aws = aws::config().await;
+    let table = DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), &settings.orders_table);
+    let source =
+        SecretsManager::new(aws_sdk_secretsmanager::Client::new(&aws), &settings.merchant_secret_prefix);
+    let reconcile = &Reconcile {
+        queue: EvaluationsQueue::new(aws_sdk_sqs::Client::new(&aws), &settings.evaluations_queue_url),
+        merchants: Merchants::new(table.clone(), System),
+        store: table,
+        secrets: Secrets::new(source, System),
+        provider: Client::new(&settings.provider)?,
+        clock: System,
+        rules: settings.rules,
+    };
+    let look = move |event: LambdaEvent<SqsEvent>| async move {
+        let response = batch::run(event.payload, |record| reconcile.reconcile(record)).await;
+        telemetry.flush();
+        Ok::<_, Error>(response)
+    };
+    run(service_fn(look)).await
+}
