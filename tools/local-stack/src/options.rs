@@ -21,7 +21,14 @@ impl Options {
         let root = here.ancestors().nth(2).unwrap_or(here).to_owned();
         let mut parameters = BTreeMap::new();
         parameters.insert("Architecture".to_owned(), std::env::consts::ARCH.replace("aarch64", "arm64"));
-        Self { run: run.to_owned(), root, functions: None, parameters, keep: false, environment: BTreeMap::new() }
+        Self {
+            run: run.to_owned(),
+            root,
+            functions: None,
+            parameters,
+            keep: false,
+            environment: BTreeMap::new(),
+        }
     }
 
     /// Gives a parameter of the template another value than its default.
