@@ -59,7 +59,6 @@ fn bad_declines() -> Vec<String> {
         // No field of this shape may be there either way.
         add("credential", &|body| body["version"] = secret.clone().into());
     }
-    let mut bodies = bodies;
     for canary in grave() {
         bodies.push(format!("card={} cvv={cvv} key={}", canary.value, canary.value));
         bodies.push(format!("{{\"card\": {:?}, \"cvv\": {cvv}, \"unfinished\": ", canary.value));
