@@ -1,6 +1,6 @@
 //! Card numbers, CVVs, credentials, tokens and keys are planted in all that comes in, and are nowhere afterwards.
 
-use canary::{CANARIES, Kind, planted};
+use canary::{CANARIES, Canary, Kind, planted};
 use models::status::Status;
 use rig::{Books, Fault, MANAGED, Rig, RigOptions, UNMANAGED};
 use serde_json::{Value, json};
@@ -9,6 +9,16 @@ use crate::e2e_webhook::{Webhook, webhook};
 use crate::sensitive::search;
 use crate::support::{LIMIT, at_provider, decline, find, until_status};
 use crate::trouble::{of_managed, troubled, until, until_answered};
+
+/// A canary as somebody would write it: a CVV is known by its field's name or the word beside it, and by nothing else.
+fn told(canary: &Canary) -> String {
+    if canary.name == "cvv" { format!("cvv {}", canary.value) } else { canary.value.to_owned() }
+}
+
+/// All that is found nowhere, if all is well.
+fn grave() -> impl Iterator<Item = &'static Canary> {
+    CANARIES.iter().filter(|canary| canary.kind != Kind::Personal)
+}
 
 /// What merchants send by mistake: each of the values in each of the places where it may stand.
 fn bad_declines() -> Vec<String> {
@@ -42,17 +52,14 @@ fn bad_declines() -> Vec<String> {
     add("cvv", &|body| body["metadata"]["CVC2"] = cvv.into());
     add("cvv", &|body| body["payments"] = json!([{ "verification_value": [cvv] }]));
     for secret in CANARIES.iter().filter(|canary| matches!(canary.kind, Kind::Secret | Kind::Key)) {
-        add("credential", &|body| body["app_secret"] = secret.value.into());
-        add("credential", &|body| {
-            body["headers"] = json!({ "Authorization": format!("Bearer {}", secret.value) })
-        });
-        add("credential", &|body| {
-            body["config"] = json!({ "webhook_keys": [secret.value], "api_key": secret.value })
-        });
+        let secret = told(secret);
+        add("credential", &|body| body["app_secret"] = secret.clone().into());
+        add("credential", &|body| body["headers"] = json!({ "Authorization": format!("Bearer {}", secret) }));
+        add("credential", &|body| body["config"] = json!({ "webhook_keys": [secret], "api_key": secret }));
         // No field of this shape may be there either way.
-        add("credential", &|body| body["version"] = secret.value.into());
+        add("credential", &|body| body["version"] = secret.clone().into());
     }
-    for canary in CANARIES.iter().filter(|canary| canary.kind != Kind::Personal) {
+    for canary in grave() {
         bodies.push(format!("card={} cvv={cvv} key={}", canary.value, canary.value));
         bodies.push(format!("{{\"card\": {:?}, \"cvv\": {cvv}, \"unfinished\": ", canary.value));
     }
@@ -69,20 +76,23 @@ fn webhooks(order: &str, provider_order: &str) -> (Vec<Webhook>, Vec<Webhook>) {
         spoil(&mut body);
         genuine.push(hook.with(|hook| hook.body = body.to_string()));
     };
-    for canary in CANARIES.iter().filter(|canary| canary.kind != Kind::Personal) {
-        let value = canary.value;
+    for canary in grave() {
+        let value = told(canary);
         let data = json!({ "card": value, "cvv": planted("cvv"), "app_secret": value, "token": [value] });
         add("challenge.presented", &|body| body["EventData"] = data.clone());
         add("order.paused", &|body| body["EventData"] = data.clone());
         add("payout.created", &|body| body["EventData"] = data.clone());
-        add("order.refunded", &|body| body["ExternalOrderId"] = value.into());
-        add("order.refunded", &|body| body["OrderId"] = value.into());
-        add("order.refunded", &|body| body["ConfirmationId"] = value.into());
-        add("order.refunded", &|body| body["TimeStamp"] = value.into());
+        // Any other text may be an id.
+        if canary.kind == Kind::CardNumber {
+            add("order.refunded", &|body| body["ExternalOrderId"] = value.clone().into());
+            add("order.refunded", &|body| body["OrderId"] = value.clone().into());
+        }
+        add("order.refunded", &|body| body["ConfirmationId"] = value.clone().into());
+        add("order.refunded", &|body| body["TimeStamp"] = value.clone().into());
         add(&format!("order.{value}"), &|_| {});
         add("order.paused", &|body| *body = format!("cvv {} {value}", planted("cvv")).into());
     }
-    let unparseable = CANARIES.iter().filter(|canary| canary.kind != Kind::Personal).map(|canary| {
+    let unparseable = grave().map(|canary| {
         let body = format!("cvv={} secret={}", planted("cvv"), canary.value);
         webhook("order.paused", order, provider_order, 0).with(|hook| hook.body = body)
     });
@@ -104,10 +114,11 @@ fn webhooks(order: &str, provider_order: &str) -> (Vec<Webhook>, Vec<Webhook>) {
     (genuine, forged)
 }
 
-/// What FlexFactor may answer to /evaluate, with a value in it.
-fn answers(value: &str) -> Vec<(u16, Value)> {
+/// What FlexFactor may answer to /evaluate, with a canary in it.
+fn answers(canary: &Canary) -> Vec<(u16, Value)> {
     let id = "11111111-2222-4333-8444-555555555555";
-    vec![
+    let value = told(canary);
+    let mut answers = vec![
         (400, json!({ "PaymentMethod.CardNumber": [format!("{value} is not a token")] })),
         (400, json!({ "status": 400, "title": format!("key {value} is wrong"), "errors": {} })),
         (
@@ -116,15 +127,22 @@ fn answers(value: &str) -> Vec<(u16, Value)> {
         ),
         (403, Value::from(format!("Bearer {value} may not"))),
         (200, json!({ "orderSessionKey": id, "orderId": id, "success": true, "status": value })),
-        (200, json!({ "orderSessionKey": value, "orderId": value, "success": true, "status": "SUBMITTED" })),
-    ]
+    ];
+    // Any other text may be an id.
+    if canary.kind == Kind::CardNumber {
+        let body =
+            json!({ "orderSessionKey": value, "orderId": value, "success": true, "status": "SUBMITTED" });
+        answers.push((200, body));
+    }
+    answers
 }
 
 async fn answer_with_canaries(rig: &Rig) -> usize {
     let mut number = 0;
     let provider = &rig.proxies().unwrap().provider;
-    for name in ["visa", "amex", "maestro", "cvv", "acme app key", "acme app secret", "bearer token"] {
-        for (status, body) in answers(planted(name)) {
+    let asked = ["visa", "amex", "maestro", "cvv", "acme app key", "acme app secret", "bearer token"];
+    for canary in CANARIES.iter().filter(|canary| asked.contains(&canary.name)) {
+        for (status, body) in answers(canary) {
             number += 1;
             let id = format!("answer-{number}");
             provider.fail_times("/evaluate", Fault::Answer { status, body }, 1);

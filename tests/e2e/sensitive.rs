@@ -38,6 +38,8 @@ pub(crate) async fn search(rig: &Rig) -> Search {
         &outputs.declines_dlq_url,
         &outputs.evaluations_queue_url,
         &outputs.evaluations_dlq_url,
+        &outputs.reconciliations_queue_url,
+        &outputs.reconciliations_dlq_url,
     ] {
         for body in drained(rig, queue).await {
             search.messages += 1;

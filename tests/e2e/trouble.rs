@@ -21,7 +21,9 @@ pub(crate) async fn troubled(options: RigOptions, rules: Value) -> Rig {
     all.push(json!({ "when": {}, "fate": { "kind": "approve", "after_seconds": DAY_SECONDS } }));
     let rig = rig(options.faults(), all.into()).await;
     let outputs = rig.stack().outputs().clone();
-    for queue in [&outputs.declines_queue_url, &outputs.evaluations_queue_url] {
+    for queue in
+        [&outputs.declines_queue_url, &outputs.evaluations_queue_url, &outputs.reconciliations_queue_url]
+    {
         set(&rig, queue, QueueAttributeName::VisibilityTimeout, "2").await;
     }
     rig
@@ -98,6 +100,7 @@ pub(crate) async fn redrive(rig: &Rig) -> usize {
     let queues = [
         (&outputs.declines_dlq_url, &outputs.declines_queue_url),
         (&outputs.evaluations_dlq_url, &outputs.evaluations_queue_url),
+        (&outputs.reconciliations_dlq_url, &outputs.reconciliations_queue_url),
     ];
     let (sqs, mut moved) = (rig.stack().sqs(), 0);
     for (dead, live) in queues {
@@ -143,7 +146,9 @@ pub(crate) async fn recover(rig: &mut Rig, sent: &[(String, String)]) {
     until("every order is answered for", async || {
         redrive(rig).await;
         end_leases(rig).await;
-        rig.sweep().await.unwrap();
+        // Without waiting for what it finds, as a copy of a submission may wait for a lease.
+        let event = json!({ "scheduled_at": rig.now().to_string() });
+        rig.stack().invoke(&rig.stack().outputs().expiry_sweep_function_name, &event).await.unwrap();
         answered(&rig.books().await.unwrap(), sent).is_ok()
     })
     .await;

@@ -11,7 +11,7 @@ use lambda_http::{Request, RequestExt as _};
 use lambda_kit::clock::Clock;
 use lambda_kit::secrets::{FindSecret, MerchantSecret, SecretError};
 use lambda_kit::telemetry::{count, metric};
-use models::card_guard::{holds_card_number, redact, redact_unparsed};
+use models::card_guard::{holds_card_number, redact, redact_text, redact_unparsed};
 use models::event::OrderEvent;
 use models::ids::{MerchantId, OrderId, OrderKey};
 use models::merchant::Environment;
@@ -216,7 +216,7 @@ fn kept_of(body: &[u8]) -> Kept {
             let text = String::from_utf8_lossy(body);
             let copy = match holds_card_number(&text) {
                 true => redact_unparsed(&text, COPY_BYTES_MAX),
-                false => cut(text.into_owned()),
+                false => cut(redact_text(&text)),
             };
             Kept { id: short_hash(body), order_id: None, occurred_at: None, copy }
         }

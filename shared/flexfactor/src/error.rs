@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 /// Longest line kept of FlexFactor's words, in bytes.
 const WORDS_BYTES_MAX: usize = 500;
 
-/// FlexFactor's words in a refusal's body, as one bounded line in which nothing looks like a card number.
+/// FlexFactor's words in a refusal's body, as one bounded line in which nothing looks like a card number or a
+/// credential.
 #[must_use]
 pub fn words_of(body: &[u8]) -> String {
     let words = match serde_json::from_slice(body) {
@@ -23,9 +24,7 @@ pub fn words_of(body: &[u8]) -> String {
     if words.trim().is_empty() {
         return "FlexFactor gave no reason.".to_owned();
     }
-    if card_guard::holds_card_number(&words) {
-        return card_guard::REDACTED.to_owned();
-    }
+    let words = card_guard::redact_text(&words);
     let end = words.floor_char_boundary(WORDS_BYTES_MAX);
     words.get(..end).unwrap_or_default().to_owned()
 }
@@ -105,5 +104,7 @@ mod tests {
         assert!(words_of(long.as_bytes()).len() <= WORDS_BYTES_MAX);
         let echo = br#"{"PaymentMethod.CardNumber":["4111 1111 1111 1111 is not a token"]}"#;
         assert_eq!(words_of(echo), card_guard::REDACTED);
+        let echo = br#"{"title":"key UlxWFsBCw660IMWfe7/aMnGcKX549S0yINBH/q3W is wrong, cvv 123 too"}"#;
+        assert_eq!(words_of(echo), "key [redacted] is wrong, cvv ### too");
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! A card number is 13 to 19 digits in groups, up to three characters between them, with a card scheme's prefix and length
 //! and a right check digit. An order id that looks exactly like one is refused as well: nobody could tell them apart later.
+//!
+//! Credentials can't be refused, as they are recognised less surely; from copies and from the words of others they are
+//! taken out: a long run of characters without a space, with digits among them, that is no GUID.
 
 use serde_json::Value;
 
@@ -10,6 +13,10 @@ pub const REDACTED: &str = "[redacted]";
 
 const PAN_DIGITS_MIN: usize = 13;
 const PAN_DIGITS_MAX: usize = 19;
+/// From this length on a run of characters counts as a credential: FlexFactor's API keys have about 40.
+const OPAQUE_CHARS_MIN: usize = 32;
+/// Most digits in a word of somebody else's vocabulary.
+const WORD_DIGITS_MAX: usize = 3;
 /// How many characters that are no letters may stand between two groups of one number.
 const SEPARATOR_CHARS_MAX: usize = 3;
 
@@ -82,32 +89,73 @@ fn number_text(number: &serde_json::Number) -> String {
     }
 }
 
-/// Replaces everything that [`find`] would find; the shape of the value stays.
+/// Replaces everything that [`find`] would find, and what looks like a credential; the shape of the value stays.
 #[must_use]
 pub fn redact(value: &Value) -> Value {
     match value {
         Value::Null | Value::Bool(_) => value.clone(),
         Value::Number(number) if holds_card_number(&number_text(number)) => REDACTED.into(),
         Value::Number(_) => value.clone(),
-        Value::String(text) if holds_card_number(text) => REDACTED.into(),
-        Value::String(_) => value.clone(),
+        Value::String(text) => redact_text(text).into(),
         Value::Array(items) => items.iter().map(redact).collect(),
         Value::Object(fields) => {
             let redact_field = |(name, field): (&String, &Value)| {
-                let shown = if holds_card_number(name) { REDACTED } else { name };
-                let field = if is_secret_name(name) { REDACTED.into() } else { redact(field) };
-                (shown.to_owned(), field)
+                let is_secret = is_secret_name(name) || is_credential_name(name);
+                let field = if is_secret { REDACTED.into() } else { redact(field) };
+                (redact_text(name), field)
             };
             Value::Object(fields.iter().map(redact_field).collect())
         }
     }
 }
 
+/// Free text of somebody else's, to be kept: nothing of it where it holds a card number; without its digits where it speaks
+/// of a card secret; without what looks like a credential.
+#[must_use]
+pub fn redact_text(text: &str) -> String {
+    if holds_card_number(text) {
+        return REDACTED.to_owned();
+    }
+    let text = without_credentials(text);
+    match is_secret_name(&text) {
+        true => text.chars().map(|c| if c.is_numeric() { '#' } else { c }).collect(),
+        false => text,
+    }
+}
+
+/// A word of somebody else's vocabulary, to be kept and logged: a status, an event's name. What can't be one is not kept.
+#[must_use]
+pub fn redact_word(word: &str) -> String {
+    let is_of_words = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ' ');
+    let digits = word.chars().filter(char::is_ascii_digit).count();
+    match word.chars().all(is_of_words) && digits <= WORD_DIGITS_MAX {
+        true => word.to_owned(),
+        false => REDACTED.to_owned(),
+    }
+}
+
+fn without_credentials(text: &str) -> String {
+    let is_of_run = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '_' | '-');
+    let (mut kept, mut rest) = (String::with_capacity(text.len()), text);
+    while !rest.is_empty() {
+        let run = rest.find(|c| !is_of_run(c)).unwrap_or(rest.len());
+        let (run, after) = rest.split_at(run);
+        let is_opaque =
+            run.len() >= OPAQUE_CHARS_MIN && run.bytes().any(|b| b.is_ascii_digit()) && !is_guid(run);
+        kept.push_str(if is_opaque { REDACTED } else { run });
+        let gap = after.find(is_of_run).unwrap_or(after.len());
+        let (gap, after) = after.split_at(gap);
+        kept.push_str(gap);
+        rest = after;
+    }
+    kept
+}
+
 /// Redacts text that could not be parsed: without structure no digit can be trusted, so all of them go.
 #[must_use]
 pub fn redact_unparsed(text: &str, bytes_max: usize) -> String {
     let mut copy = String::new();
-    for c in text.chars() {
+    for c in without_credentials(text).chars() {
         if copy.len().saturating_add(c.len_utf8()) > bytes_max {
             break;
         }
@@ -135,6 +183,15 @@ fn is_secret_name(name: &str) -> bool {
     ];
     let whole = ["pan", "pin", "cid", "csc", "cvn", "cvd", "track1", "track2"];
     !is_result_code && (parts.iter().any(|part| name.contains(part)) || whole.contains(&name.as_str()))
+}
+
+/// Field names that hold credentials: they are taken out of copies.
+fn is_credential_name(name: &str) -> bool {
+    let name: String =
+        name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    let parts =
+        ["secret", "password", "apikey", "appkey", "authorization", "bearer", "webhookkey", "accesstoken"];
+    parts.iter().any(|part| name.contains(part))
 }
 
 /// Whether the text holds what looks like a card number.
@@ -318,6 +375,42 @@ mod tests {
             Some(("card.CVV2".into(), FindingKind::CardSecret))
         );
         assert_eq!(found(json!({"transaction": {"cvv_result": "M", "cavv_result": "NA"}})), None);
+    }
+
+    #[test]
+    fn credentials_are_taken_out_of_copies_and_ids_are_not() {
+        let key = "UlxWFsBCw660IMWfe7/aMnGcKX549S0yINBH/q3W";
+        let copy = redact(&json!({
+            "config": { "x": key, "webhook_keys": ["short-1"], "Authorization": "Bearer short-1" },
+            "note": format!("our key is {key}, thanks"), key: 1,
+        }));
+        assert!(!copy.to_string().contains("UlxWFs") && !copy.to_string().contains("short-1"), "{copy}");
+        assert_eq!(copy["note"], "our key is [redacted], thanks");
+        assert!(!redact_unparsed(&format!("key={key}"), 100).contains("UlxWFs"));
+        let ids = json!({ "order_id": "sub_1MowQVLkdIwHu7ixraBm864M", "id": "d3e10716-6aac-4eb8-a74d-c1a3027f1d96",
+            "at": "2026-11-21T09:58:12.123456Z", "longest": "a".repeat(40) });
+        assert_eq!(redact(&ids), ids);
+        assert_eq!(redact_text(&"a1".repeat(15)), "a1".repeat(15));
+        assert_eq!(redact_text(&"a1".repeat(16)), REDACTED);
+    }
+
+    #[test]
+    fn text_that_speaks_of_a_card_secret_keeps_no_digit() {
+        assert_eq!(redact_text("The CVV 123 is wrong (2001)"), "The CVV ### is wrong (####)");
+        let refund = "Amount to refund (1.00) is greater than 0.00";
+        assert_eq!(redact_text(refund), refund);
+    }
+
+    #[test]
+    fn a_word_that_can_be_none_is_not_kept() {
+        for word in
+            ["CAPTUREREQUIRED", "order.paused", "On hold", "8", "V2", "", "payment.chargeback.received"]
+        {
+            assert_eq!(redact_word(word), word);
+        }
+        for word in ["4111111111111111", "1234", "order.4111-1111", "Bearer eyJh.bGci+", "<b>"] {
+            assert_eq!(redact_word(word), REDACTED, "{word}");
+        }
     }
 
     #[test]

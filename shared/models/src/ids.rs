@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::card_guard::holds_card_number;
+
 /// Longest merchant id, in bytes.
 pub const MERCHANT_ID_BYTES_MAX: usize = 32;
 /// Longest order id, in bytes. The provider documents no limit; invoice numbers are far shorter.
@@ -26,6 +28,9 @@ pub enum IdError {
     /// The text holds a character that this kind of id does not allow.
     #[error("holds a character that is not allowed (allowed: {0})")]
     Character(&'static str),
+    /// The text looks like a card number, which is kept nowhere.
+    #[error("looks like a card number")]
+    CardNumber,
 }
 
 fn check(text: &str, max: usize, allowed: &'static str, ok: impl Fn(char) -> bool) -> Result<(), IdError> {
@@ -33,6 +38,7 @@ fn check(text: &str, max: usize, allowed: &'static str, ok: impl Fn(char) -> boo
         "" => Err(IdError::Empty),
         _ if text.len() > max => Err(IdError::TooLong(max)),
         _ if !text.chars().all(ok) => Err(IdError::Character(allowed)),
+        _ if holds_card_number(text) => Err(IdError::CardNumber),
         _ => Ok(()),
     }
 }
@@ -197,6 +203,14 @@ mod tests {
             assert!(bad.parse::<OrderId>().is_err(), "{bad:?}");
         }
         assert!("INV-1001#r1/2".parse::<OrderId>().is_ok());
+    }
+
+    #[test]
+    fn no_id_is_a_card_number() {
+        assert_eq!("4111111111111111".parse::<MerchantId>(), Err(IdError::CardNumber));
+        assert_eq!("INV-4111-1111-1111-1111".parse::<OrderId>(), Err(IdError::CardNumber));
+        assert_eq!("4111111111111111".parse::<ProviderOrderId>(), Err(IdError::CardNumber));
+        assert!("4111111111111112".parse::<OrderId>().is_ok());
     }
 
     #[test]

@@ -5,6 +5,8 @@ mod evaluate;
 mod find;
 mod read;
 
+use models::card_guard::redact_word;
+
 pub use cancel::CancelExternally;
 pub use evaluate::{Evaluate, EvaluateAnswer};
 pub use find::{FindOrder, FoundOrder, ListNames, Lookup};
@@ -13,7 +15,8 @@ pub use read::{OrderAnswer, OutcomeAnswer, ReadOrder, ReadOutcome};
 /// Longest status word kept, in bytes. Known ones have at most 15.
 const WORD_BYTES_MAX: usize = 64;
 
+/// A word as it came, as far as it can be one: it is logged and kept, and a number that is no status may be anything.
 fn bounded(mut word: String) -> String {
     word.truncate(word.floor_char_boundary(WORD_BYTES_MAX));
-    word
+    redact_word(&word)
 }

@@ -90,7 +90,7 @@ pub(super) fn understand(answer: OrderResponse) -> Option<OrderAnswer> {
             Some(OrderAnswer { status: OrderStatus::parse(&word), word })
         }
         (None, Some(number)) => {
-            Some(OrderAnswer { status: OrderStatus::from_number(number), word: number.to_string() })
+            Some(OrderAnswer { status: OrderStatus::from_number(number), word: bounded(number.to_string()) })
         }
         (None, None) => None,
     }

@@ -1,5 +1,6 @@
 //! What a verified body says. Field names are PascalCase (recorded; confirmed by fc/webhook).
 
+use models::card_guard::{redact_text, redact_word};
 use models::event::OrderEvent;
 use serde::Deserialize;
 
@@ -78,15 +79,18 @@ impl Notice {
                 Self::Order(OrderEvent {
                     kind,
                     name: bounded(&body.event.to_ascii_lowercase()),
-                    occurred_at: bounded(&body.time_stamp),
+                    occurred_at: redact_text(&bounded(&body.time_stamp)),
                     order_id,
                     provider_order,
-                    confirmation: body.confirmation_id.filter(|id| !id.is_empty()).map(|id| bounded(&id)),
+                    confirmation: body
+                        .confirmation_id
+                        .filter(|id| !id.is_empty())
+                        .map(|id| redact_text(&bounded(&id))),
                     nonce: nonce.to_owned(),
                 })
             }
             Subject::Account => Self::Account(bounded(&body.event)),
-            Subject::Unknown => Self::Unknown(NoticeError::Event(bounded(&body.event))),
+            Subject::Unknown => Self::Unknown(NoticeError::Event(redact_word(&bounded(&body.event)))),
         }
     }
 }
