@@ -4,8 +4,9 @@
 //! change that leaves it the same delivery (other letters in a nonce without letters) must not have it refused.
 
 use fastrand::Rng;
-use serde_json::Value;
 
+use super::body::BodyChange;
+use super::header::HeaderChange;
 use super::letter::{Letter, SCHEME, date_in};
 use super::wire::{SIGNED, Transport, Wire};
 use super::worlds::PARTIES;
@@ -13,30 +14,10 @@ use super::worlds::PARTIES;
 /// What is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tamper {
-    BodyBit,
-    BodyInsert,
-    BodyDelete,
-    BodyTruncate,
-    BodyAppend,
-    BodyField,
-    BodySerialisedAnew,
-    BodyCase,
-    BodyEmpty,
-    BodyTooLong,
+    Body(BodyChange),
+    Header(HeaderChange),
     HeaderMissing,
     HeaderTwice,
-    HeaderJoined,
-    HeaderEmpty,
-    HeaderBit,
-    HeaderInsert,
-    HeaderDelete,
-    HeaderSwap,
-    HeaderSpace,
-    HeaderPercent,
-    HeaderAlphabet,
-    HeaderPadding,
-    HeaderAppend,
-    HeaderCase,
     HeaderRenamed,
     HeadersExchanged,
     HeaderOfAnother,
@@ -48,40 +29,23 @@ pub(crate) enum Tamper {
 }
 
 impl Tamper {
-    pub(crate) const ALL: [Self; 32] = [
-        Self::BodyBit,
-        Self::BodyInsert,
-        Self::BodyDelete,
-        Self::BodyTruncate,
-        Self::BodyAppend,
-        Self::BodyField,
-        Self::BodySerialisedAnew,
-        Self::BodyCase,
-        Self::BodyEmpty,
-        Self::BodyTooLong,
-        Self::HeaderMissing,
-        Self::HeaderTwice,
-        Self::HeaderJoined,
-        Self::HeaderEmpty,
-        Self::HeaderBit,
-        Self::HeaderInsert,
-        Self::HeaderDelete,
-        Self::HeaderSwap,
-        Self::HeaderSpace,
-        Self::HeaderPercent,
-        Self::HeaderAlphabet,
-        Self::HeaderPadding,
-        Self::HeaderAppend,
-        Self::HeaderCase,
-        Self::HeaderRenamed,
-        Self::HeadersExchanged,
-        Self::HeaderOfAnother,
-        Self::DateMoved,
-        Self::Scheme,
-        Self::Splice,
-        Self::Base64Flag,
-        Self::Path,
-    ];
+    /// All changes, each as often as any other.
+    pub(crate) fn all() -> Vec<Self> {
+        let others = [
+            Self::HeaderMissing,
+            Self::HeaderTwice,
+            Self::HeaderRenamed,
+            Self::HeadersExchanged,
+            Self::HeaderOfAnother,
+            Self::DateMoved,
+            Self::Scheme,
+            Self::Splice,
+            Self::Base64Flag,
+            Self::Path,
+        ];
+        let bodies = BodyChange::ALL.into_iter().map(Self::Body);
+        bodies.chain(HeaderChange::ALL.into_iter().map(Self::Header)).chain(others).collect()
+    }
 
     /// Changes the delivery; `another` is a second genuine one to the same merchant.
     pub(crate) fn spoil(self, wire: &mut Wire, another: &Letter, rng: &mut Rng) {
@@ -118,130 +82,10 @@ impl Tamper {
                 wire.transport = [Transport::SaidBase64, Transport::UnsaidBase64][rng.usize(..2)];
             }
             Self::Path => path(&mut wire.path, rng),
-            Self::BodyBit
-            | Self::BodyInsert
-            | Self::BodyDelete
-            | Self::BodyTruncate
-            | Self::BodyAppend
-            | Self::BodyField
-            | Self::BodySerialisedAnew
-            | Self::BodyCase
-            | Self::BodyEmpty
-            | Self::BodyTooLong => self.body(&mut wire.body, rng),
-            Self::HeaderJoined
-            | Self::HeaderEmpty
-            | Self::HeaderBit
-            | Self::HeaderInsert
-            | Self::HeaderDelete
-            | Self::HeaderSwap
-            | Self::HeaderSpace
-            | Self::HeaderPercent
-            | Self::HeaderAlphabet
-            | Self::HeaderPadding
-            | Self::HeaderAppend
-            | Self::HeaderCase => self.value(&mut wire.header(name)[0], rng),
+            Self::Body(change) => change.spoil(&mut wire.body, rng),
+            Self::Header(change) => change.spoil(&mut wire.header(name)[0], rng),
         }
     }
-
-    fn body(self, body: &mut Vec<u8>, rng: &mut Rng) {
-        let at = rng.usize(..body.len().max(1));
-        match self {
-            Self::BodyInsert => body.insert(at.min(body.len()), rng.u8(..)),
-            Self::BodyAppend => body.extend(["\n", " ", "\0", "{}", "x"][rng.usize(..5)].bytes()),
-            Self::BodyField => change_field(body, rng),
-            Self::BodySerialisedAnew => {
-                if let Ok(value) = serde_json::from_slice::<Value>(body) {
-                    *body = if rng.bool() { value.to_string() } else { format!("{value:#}") }.into_bytes();
-                }
-            }
-            Self::BodyEmpty => body.clear(),
-            Self::BodyTooLong => {
-                let limit = if rng.u8(..20) == 0 { 64 * 1024 } else { body.len() };
-                body.resize(limit.max(body.len()) + rng.usize(1..100), b' ');
-            }
-            _ if body.is_empty() => {}
-            Self::BodyBit => body[at] ^= 1 << rng.u8(..8),
-            Self::BodyDelete => drop(body.remove(at)),
-            Self::BodyTruncate => body.truncate(at),
-            Self::BodyCase => {
-                let letters: Vec<usize> =
-                    (0..body.len()).filter(|at| body[*at].is_ascii_alphabetic()).collect();
-                if let Some(at) = rng.choice(letters) {
-                    body[at] ^= 0x20;
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn value(self, value: &mut String, rng: &mut Rng) {
-        let at = rng.usize(..value.len().max(1));
-        let (before, after) = value.split_at_checked(at).unwrap_or((value, ""));
-        *value = match self {
-            Self::HeaderJoined => [format!("{value},{value}"), format!("{value}, x"), format!(",{value}")]
-                [rng.usize(..3)]
-            .clone(),
-            Self::HeaderEmpty => String::new(),
-            Self::HeaderBit => {
-                let flip = 1 << rng.u8(..7);
-                value
-                    .char_indices()
-                    .map(|(index, c)| if index == at { flipped(c, flip) } else { c })
-                    .collect()
-            }
-            Self::HeaderInsert => format!("{before}{}{after}", char::from(rng.u8(32..127))),
-            Self::HeaderDelete => format!("{before}{}", after.chars().skip(1).collect::<String>()),
-            Self::HeaderSwap => {
-                let mut chars: Vec<char> = value.chars().collect();
-                if !chars.is_empty() {
-                    let (one, two) = (rng.usize(..chars.len()), rng.usize(..chars.len()));
-                    chars.swap(one, two);
-                }
-                chars.into_iter().collect()
-            }
-            Self::HeaderSpace => {
-                [format!(" {value}"), format!("{value} "), format!("\t{value}"), format!("\"{value}\"")]
-                    [rng.usize(..4)]
-                .clone()
-            }
-            Self::HeaderPercent => {
-                value.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D").replace(' ', "%20")
-            }
-            Self::HeaderAlphabet => value.replace('+', "-").replace('/', "_"),
-            Self::HeaderPadding => match rng.bool() {
-                true => value.trim_end_matches('=').to_owned(),
-                false => format!("{value}="),
-            },
-            Self::HeaderAppend => format!("{value}{}", [";", "&a=b", "A", "0", " GMT", "\n"][rng.usize(..6)]),
-            Self::HeaderCase => match rng.u8(..3) {
-                0 => value.to_ascii_lowercase(),
-                1 => value.to_ascii_uppercase(),
-                _ => value
-                    .char_indices()
-                    .map(|(i, c)| if i == at && c.is_ascii_alphabetic() { flipped(c, 0x20) } else { c })
-                    .collect(),
-            },
-            _ => value.clone(),
-        };
-    }
-}
-
-fn flipped(c: char, bits: u8) -> char {
-    u8::try_from(c).map_or(c, |byte| char::from(byte ^ bits))
-}
-
-/// Another value in one field, the rest as it was.
-fn change_field(body: &mut Vec<u8>, rng: &mut Rng) {
-    let Ok(text) = std::str::from_utf8(body) else { return };
-    let changed = match rng.u8(..6) {
-        0 => text.replace("order.expired", "order.completed").replace("order.cancelled", "order.completed"),
-        1 => text.replace("INV-1001-r1", "INV-1001-r2"),
-        2 => text.replace("\"IsTestMode\":true", "\"IsTestMode\":false"),
-        3 => text.replace("22ACD1D9", "22ACD1D8"),
-        4 => text.replace("2026-11-25T09", "2026-11-25T08"),
-        _ => text.replace("\"EventData\":null,", "\"EventData\":null,\"Event\":\"order.completed\","),
-    };
-    *body = changed.into_bytes();
 }
 
 /// Another scheme, other signed headers, another signature.

@@ -1,15 +1,14 @@
-//! Variants that are as genuine as the plain delivery: whoever refuses one loses a webhook.
+//! Deliveries that say otherwise and are as genuine: whoever refuses one loses a webhook.
 
 use fastrand::Rng;
 use jiff::{SignedDuration, ToSpan as _};
 
 use super::letter::{Fields, Letter, date_in, http_date, now};
-use super::wire::{Transport, Wire};
 use super::worlds::WINDOW_SECONDS;
 
-/// What FlexFactor may send otherwise.
+/// What FlexFactor may say otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum Said {
     ExtraFields,
     Whitespace,
     FieldOrder,
@@ -20,20 +19,10 @@ pub(crate) enum Kind {
     DateInside,
     DateForm,
     Nonce,
-    HeaderNameCase,
-    HeaderOrder,
-    ExtraHeaders,
-    ContentType,
-    BodySignature,
-    HostHeader,
-    Base64,
-    TrailingSlash,
-    Prefix,
-    Query,
 }
 
-impl Kind {
-    pub(crate) const ALL: [Self; 20] = [
+impl Said {
+    pub(crate) const ALL: [Self; 10] = [
         Self::ExtraFields,
         Self::Whitespace,
         Self::FieldOrder,
@@ -44,20 +33,10 @@ impl Kind {
         Self::DateInside,
         Self::DateForm,
         Self::Nonce,
-        Self::HeaderNameCase,
-        Self::HeaderOrder,
-        Self::ExtraHeaders,
-        Self::ContentType,
-        Self::BodySignature,
-        Self::HostHeader,
-        Self::Base64,
-        Self::TrailingSlash,
-        Self::Prefix,
-        Self::Query,
     ];
 
     /// Changes what is signed.
-    pub(crate) fn letter(self, letter: &mut Letter, rng: &mut Rng) {
+    pub(crate) fn vary(self, letter: &mut Letter, rng: &mut Rng) {
         let fields = Fields::drawn(rng, letter.to);
         match self {
             Self::ExtraFields => {
@@ -87,45 +66,6 @@ impl Kind {
             }
             Self::DateForm => letter.date = readable_date(rng),
             Self::Nonce => letter.nonce = another_nonce(rng),
-            _ => {}
-        }
-    }
-
-    /// Changes how it is carried.
-    pub(crate) fn wire(self, wire: &mut Wire, rng: &mut Rng) {
-        match self {
-            Self::HeaderNameCase => {
-                for (name, _) in &mut wire.headers {
-                    *name =
-                        name.chars().map(|c| if rng.bool() { c.to_ascii_uppercase() } else { c }).collect();
-                }
-            }
-            Self::HeaderOrder => rng.shuffle(&mut wire.headers),
-            Self::ExtraHeaders => {
-                for name in ["x-forwarded-for", "traceparent", "x-fc-other", "authorization", "x-fc-date-2"] {
-                    let at = rng.usize(..=wire.headers.len());
-                    wire.headers.insert(at, (name.to_owned(), vec![format!("{}", rng.u64(..))]));
-                }
-            }
-            Self::ContentType => {
-                let types =
-                    ["text/plain", "application/octet-stream", "", "application/json; charset=latin1"];
-                *wire.header("content-type") = vec![types[rng.usize(..4)].to_owned()];
-            }
-            Self::BodySignature => {
-                wire.remove("x-fc-signature");
-                if rng.bool() {
-                    wire.headers.push(("x-fc-signature".to_owned(), vec!["AAAA".to_owned()]));
-                }
-            }
-            Self::HostHeader => {
-                *wire.header("host") = vec!["abc.execute-api.us-east-1.amazonaws.com".to_owned()]
-            }
-            Self::Base64 => wire.transport = Transport::Base64,
-            Self::TrailingSlash => wire.path.push('/'),
-            Self::Prefix => wire.path.insert_str(0, "/stage"),
-            Self::Query => wire.query = format!("a={}&merchant=initech", rng.u16(..)),
-            _ => {}
         }
     }
 }

@@ -30,7 +30,8 @@ pub(crate) fn run(project: &Project, arguments: &[&str]) -> Result<ExitCode> {
     let names: Vec<_> = PROOFS.iter().map(|proof| proof.name).collect();
     let [name, options @ ..] = arguments else { bail!("name a proof: {}", names.join(", ")) };
     let proof = PROOFS.iter().find(|proof| proof.name == *name);
-    let proof = proof.with_context(|| format!("there is no proof {name}; there are: {}", names.join(", ")))?;
+    let proof =
+        proof.with_context(|| format!("there is no proof {name}; there are: {}", names.join(", ")))?;
     let Options { seed, is_full } = Options::read(options)?;
     let mut command = project.cargo(&["test", "--workspace", "--test", proof.binary, "--", proof.tests]);
     // Without threads of the test runner, so that the output is in order; the proofs have their own.
