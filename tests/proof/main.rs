@@ -4,4 +4,5 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod forgery;
+mod permutations;
 mod size;
