@@ -1,9 +1,10 @@
 //! Every way through a set of things told, each once or twice, without walking the same ground again: two ways that have
-//! told the same and led to the very same order, with its version and times, have the same future.
+//! told the same and led to the same order have the same future. The same, that is, but for its version and its times:
+//! they only ever serve to see that an order has changed since it was read, and here nothing happens in between.
 
 use std::collections::HashMap;
 
-use models::order::Order;
+use models::order::{Due, Order};
 
 use super::alphabet::{Told, expected};
 use super::delivery::{after, differences};
@@ -57,7 +58,7 @@ pub(crate) fn explore(claimed: &Order, set: &[Told]) -> Explored {
             }
             for (index, told) in set.iter().enumerate() {
                 for (count, delivery) in following(counts[index], *told) {
-                    let order = after(claimed, &reached.order, *told, delivery, step);
+                    let order = timeless(claimed, after(claimed, &reached.order, *told, delivery, step));
                     let mut counts = counts.clone();
                     counts[index] = count;
                     let entry = next.entry((counts, fingerprint(&order))).or_insert_with(|| Reached {
@@ -74,7 +75,13 @@ pub(crate) fn explore(claimed: &Order, set: &[Told]) -> Explored {
     explored
 }
 
-/// All of an order. The decline never changes, so only whether it is still there counts.
+/// The order without the traces of when it changed and how often.
+fn timeless(claimed: &Order, order: Order) -> Order {
+    let due = order.due.map(|due| Due::new(claimed.updated_at, due.reason));
+    Order { version: claimed.version, updated_at: claimed.updated_at, due, ..order }
+}
+
+/// All of it. The decline never changes, so only whether it is still there counts.
 fn fingerprint(order: &Order) -> String {
     format!("{} {:?}", order.request.is_some(), Order { request: None, ..order.clone() })
 }
