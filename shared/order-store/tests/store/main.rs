@@ -1,8 +1,10 @@
-//! The store's tests, each run on the in-memory table and on DynamoDB as `dynoxide` serves it inside this process.
+//! The store's tests, each run on the in-memory table, on DynamoDB as `dynoxide` serves it inside this process, and as
+//! MiniStack serves it: what all three agree on does not lean on the quirks of one.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod agreement;
 mod fixtures;
 mod life;
-mod local_dynamo;
+mod tables;
+mod template;
