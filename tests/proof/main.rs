@@ -5,5 +5,6 @@
 
 mod answers;
 mod forgery;
+mod fuzz;
 mod permutations;
 mod size;

@@ -22,6 +22,7 @@ use fastrand::Rng;
 
 use self::carry::Carried;
 use self::letter::Letter;
+pub(crate) use self::letter::{SCHEME, hash_of, mac};
 use self::misuse::Misuse;
 use self::subject::{Protection, Subject};
 use self::tamper::Tamper;
