@@ -47,7 +47,7 @@ fn orders_table() -> Value {
         .as_mapping()
         .unwrap()
         .values()
-        .filter(|resource| resource["Type"] == Value::from("AWS::DynamoDB::Table"))
+        .filter(|resource| resource["Type"] == "AWS::DynamoDB::Table")
         .collect();
     let [table] = tables.as_slice() else { panic!("the template has {} tables", tables.len()) };
     table["Properties"].clone()
