@@ -3,6 +3,7 @@
 Run by `cargo xtask test`. Checks the template as SAM expands it, so that what is inherited counts too.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -18,6 +19,7 @@ HERE = pathlib.Path(__file__).parent
 COMMON = {"LOG_LEVEL", "ORDERS_TABLE"}
 PROVIDER = {"MERCHANT_SECRET_PREFIX", "FLEXFACTOR_SANDBOX_URL", "FLEXFACTOR_PRODUCTION_URL", "PROVIDER_TIMEOUT_MILLIS"}
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
 CONSUME = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 
 # Each function: the settings it reads, and all its role may do.
@@ -36,6 +38,7 @@ SETTINGS = {
     | PROVIDER
     | {"EVALUATIONS_QUEUE_URL", "SUBMISSION_OVERDUE_SECONDS", "REPLAY_WINDOW_SECONDS", "WEBHOOK_CYCLE_SECONDS"}
     | {"EXPIRY_GRACE_SECONDS", "CANCELLED_PAST_EXPIRY", "ORDER_LIST_ARRAY", "ORDER_REFERENCE_FIELD"},
+    "OrderHistory": COMMON,
 }
 ACTIONS = {
     "DeclineIntake": CONSUME | LOGS | {"dynamodb:PutItem", "dynamodb:GetItem", "sqs:SendMessage"},
@@ -48,6 +51,7 @@ ACTIONS = {
     "OrderReconcile": CONSUME
     | LOGS
     | {"dynamodb:UpdateItem", "dynamodb:GetItem", "sqs:SendMessage", "secretsmanager:GetSecretValue"},
+    "OrderHistory": STREAM | LOGS | {"dynamodb:PutItem", "dynamodb:GetItem", "sqs:SendMessage"},
 }
 
 
@@ -76,6 +80,13 @@ class Template(unittest.TestCase):
 
     def of_type(self, kind):
         return {name: item for name, item in self.resources.items() if item["Type"] == kind}
+
+    def mappings(self, of_queues):
+        """The event source mappings of queues, or those of streams."""
+        mappings = self.of_type("AWS::Lambda::EventSourceMapping")
+        queues = self.of_type("AWS::SQS::Queue")
+        source = lambda mapping: mapping["Properties"]["EventSourceArn"]["Fn::GetAtt"][0]
+        return {name: mapping for name, mapping in mappings.items() if (source(mapping) in queues) == of_queues}
 
     def properties(self, name):
         return self.resources[name]["Properties"]
@@ -106,15 +117,33 @@ class Template(unittest.TestCase):
                     self.assertNotIn("*", text, name)
 
     def test_every_queue_mapping_reports_single_failures(self):
-        mappings = self.of_type("AWS::Lambda::EventSourceMapping")
+        mappings = self.mappings(of_queues=True)
         self.assertEqual(len(mappings), 3)
         for name, mapping in mappings.items():
             properties = mapping["Properties"]
             self.assertEqual(properties["FunctionResponseTypes"], ["ReportBatchItemFailures"], name)
             self.assertIn("MaximumConcurrency", properties["ScalingConfig"], name)
 
+    def test_histories_are_written_from_every_change_of_an_order_and_what_is_passed_over_is_told(self):
+        (mapping,) = self.mappings(of_queues=False).values()
+        properties = mapping["Properties"]
+        self.assertEqual(properties["EventSourceArn"], {"Fn::GetAtt": ["OrdersTable", "StreamArn"]})
+        self.assertEqual(properties["FunctionName"], {"Ref": "OrderHistoryFunction"})
+        self.assertEqual(properties["StartingPosition"], "TRIM_HORIZON")
+        self.assertEqual(properties["FunctionResponseTypes"], ["ReportBatchItemFailures"])
+        self.assertIs(properties["BisectBatchOnFunctionError"], True)
+        self.assertGreater(properties["MaximumRetryAttempts"], 0)
+        self.assertLess(properties["MaximumRecordAgeInSeconds"], 24 * 3600)
+        # The sort key of orders, as the store writes it.
+        keys = (HERE / "../shared/order-store/src/dynamo/key.rs").read_text()
+        order = re.search(r'pub const ORDER: &str = "(\w+)";', keys).group(1)
+        (filter,) = properties["FilterCriteria"]["Filters"]
+        self.assertEqual(json.loads(filter["Pattern"]), {"dynamodb": {"Keys": {"sk": {"S": [order]}}}})
+        stream = self.resources["OrdersTable"]["Properties"]["StreamSpecification"]
+        self.assertEqual(stream, {"StreamViewType": "NEW_AND_OLD_IMAGES"})
+
     def test_a_message_stays_hidden_for_six_timeouts_of_its_function(self):
-        for name, mapping in self.of_type("AWS::Lambda::EventSourceMapping").items():
+        for name, mapping in self.mappings(of_queues=True).items():
             queue = mapping["Properties"]["EventSourceArn"]["Fn::GetAtt"][0]
             function = mapping["Properties"]["FunctionName"]["Ref"]
             hidden, timeout = self.properties(queue)["VisibilityTimeout"], self.properties(function)["Timeout"]
@@ -137,6 +166,8 @@ class Template(unittest.TestCase):
             targets[name] = redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]
         for name, schedule in self.of_type("AWS::Scheduler::Schedule").items():
             targets[name] = schedule["Properties"]["Target"]["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]
+        for name, mapping in self.mappings(of_queues=False).items():
+            targets[name] = mapping["Properties"]["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
         self.assertEqual(set(targets.values()), dead)
         watched = {
             dimension["Value"]["Fn::GetAtt"][0]
@@ -201,7 +232,7 @@ class Template(unittest.TestCase):
             self.assertRegex(source, rf"(!Ref |\$\{{){name}\b", name)
 
     def test_alarms_on_our_own_metrics_name_what_the_functions_write(self):
-        metrics = {"ParkedEvents", "UnknownProviderValues", "EscalatedOrders", "ForgedWebhooks", "FailedLooks"}
+        metrics = {"ParkedEvents", "UnknownProviderValues", "EscalatedOrders", "ForgedWebhooks", "FailedLooks", "BrokenHistories"}
         telemetry = (HERE / "../shared/lambda-kit/src/telemetry.rs").read_text()
         for metric in metrics:
             self.assertIn(f'"{metric}"', telemetry)

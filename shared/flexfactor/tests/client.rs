@@ -11,7 +11,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use flexfactor::mapping::{EvaluateStatus, OrderStatus};
 use flexfactor::{
-    Account, Client, ClientConfig, Credentials, Evaluate, EvaluateAnswer, Lost, Outcome, ReadOrder, Refused,
+    Account, CancelExternally, Client, ClientConfig, Credentials, Evaluate, EvaluateAnswer, FindOrder,
+    FoundOrder, ListNames, Lookup, Lost, Outcome, ReadOrder, ReadOutcome, Refused,
 };
 use jiff::Timestamp;
 use models::ids::IdempotencyKey;
@@ -49,7 +50,7 @@ async fn answer(State(script): State<Arc<Script>>, uri: Uri, headers: HeaderMap)
         return (StatusCode::from_u16(status).unwrap(), body);
     }
     let bearer = headers["authorization"].to_str().unwrap().to_owned();
-    script.calls.lock().unwrap().push(format!("{} {bearer}", uri.path()));
+    script.calls.lock().unwrap().push(format!("{uri} {bearer}"));
     let next = script.answers.lock().unwrap().pop_front().expect("a call more than the test expects");
     match next {
         Some((status, body)) => (StatusCode::from_u16(status).unwrap(), body),
@@ -192,4 +193,83 @@ async fn an_order_is_read_by_name_or_by_number_and_its_id_is_escaped() {
         ]
     );
     assert_eq!(server.calls()[0], "/v1/orders/a%2F..%2Fb Bearer t1");
+}
+
+#[tokio::test]
+async fn an_outcome_is_read_in_the_words_of_evaluate() {
+    let answer = r#"{"status":"expired","confirmationId":"382AB3","success":true,"errors":[]}"#;
+    let server = server([Some((200, answer)), Some((200, r#"{"success":true}"#))]).await;
+    let mut statuses = Vec::new();
+    for _ in 0..2 {
+        let outcome = server.client.read_outcome(&account(), &"x".parse().unwrap(), server.now).await;
+        statuses.push(outcome.understood(|answer| Some(answer.status)));
+    }
+    assert_eq!(statuses, [Outcome::Done(EvaluateStatus::Expired), Outcome::Unknown(Lost::Malformed)]);
+    assert_eq!(server.calls()[0], "/v1/outcome Bearer t1");
+}
+
+/// Whatever the body says: the documented one is empty, the documentation's sample an empty object.
+#[tokio::test]
+async fn an_external_cancel_is_done_when_it_is_answered() {
+    let server = server([Some((200, "")), Some((200, "{}")), Some((404, "")), Some((500, ""))]).await;
+    let mut outcomes = Vec::new();
+    for _ in 0..4 {
+        outcomes.push(server.client.cancel_externally(&account(), &"a/1".parse().unwrap(), server.now).await);
+    }
+    let refused = Refused { http: 404, words: "FlexFactor gave no reason.".into() };
+    assert_eq!(
+        outcomes,
+        [
+            Outcome::Done(()),
+            Outcome::Done(()),
+            Outcome::Refused(refused),
+            Outcome::Unknown(Lost::ServerFailed(500))
+        ]
+    );
+    assert_eq!(server.calls()[0], "/v1/orders/a%2F1/external-cancel Bearer t1");
+}
+
+impl Server {
+    async fn find(&self, order_id: &str) -> Outcome<Vec<FoundOrder>> {
+        let names = ListNames { orders: "items".to_owned(), reference: "reference".to_owned() };
+        let order_id = order_id.parse().unwrap();
+        let since = "2026-11-21T10:00:00Z".parse().unwrap();
+        let lookup = Lookup { order_id: &order_id, mid: "m 1", since, names: &names };
+        self.client.find_order(&account(), lookup, self.now).await
+    }
+}
+
+#[tokio::test]
+async fn an_order_is_found_by_our_id_to_the_letter_on_whichever_page() {
+    let first = r#"{"items":[{"id":"p-1","status":4,"reference":"INV-10"},{"id":"p-2","status":4,"reference":"inv-1"},
+                    {"id":"p-3","status":4}],"hasNextPage":true}"#;
+    let second = r#"{"items":[{"id":"p-4","status":7,"reference":"INV-1"}],"hasNextPage":false}"#;
+    let server = server([Some((200, first)), Some((200, second))]).await;
+    let Outcome::Done(found) = server.find("INV-1").await else { panic!() };
+    let found: Vec<_> =
+        found.iter().map(|found| (found.provider_order.as_str(), &found.answer.status)).collect();
+    assert_eq!(found, [("p-4", &OrderStatus::Completed)]);
+    assert_eq!(
+        server.calls()[1],
+        "/v1/orders?query=INV-1&mid=m+1&from=2026-11-21T10%3A00%3A00Z&orderBy=createdOn&sort=asc&pageSize=100&\
+         pageNumber=2 Bearer t1"
+    );
+}
+
+/// That nothing was found may only be said of a list that was understood to its end.
+#[tokio::test]
+async fn a_list_that_is_not_understood_is_no_answer() {
+    for unclear in [
+        r#"{"orders":[]}"#,
+        r#"{"items":{}}"#,
+        "[]",
+        r#"{"items":[{"reference":"INV-1","status":4}]}"#,
+        r#"{"items":[{"reference":"INV-1","id":"p-1"}]}"#,
+    ] {
+        let server = server([Some((200, unclear))]).await;
+        assert_eq!(server.find("INV-1").await, Outcome::Unknown(Lost::Malformed), "{unclear}");
+    }
+    let endless = r#"{"items":[],"hasNextPage":true}"#;
+    let server = server([Some((200, endless)); 10]).await;
+    assert_eq!(server.find("INV-1").await, Outcome::Unknown(Lost::Malformed));
 }

@@ -23,6 +23,8 @@ pub mod metric {
     pub const ESCALATED_ORDERS: &str = "EscalatedOrders";
     /// A due order could not be looked at.
     pub const FAILED_LOOKS: &str = "FailedLooks";
+    /// A change of an order could not be entered into its history, or an order was deleted.
+    pub const BROKEN_HISTORIES: &str = "BrokenHistories";
     /// A decline was refused.
     pub const REJECTED_DECLINES: &str = "RejectedDeclines";
     /// Another decline came under an id that is taken.

@@ -340,7 +340,3 @@ fn again(order: &Order, reason: DueReason, now: Timestamp) -> Option<Due> {
 fn rearm(due: Option<Due>, now: Timestamp) -> Change {
     Change::new(Transition::Note, now).effect(Effect::Due(due))
 }
-
-#[cfg(test)]
-#[path = "reconcile_tests.rs"]
-mod tests;

@@ -6,6 +6,7 @@ use std::future::Future;
 use jiff::Timestamp;
 use models::change::Change;
 use models::event::{OrderEvent, Resolution};
+use models::history::Entry;
 use models::ids::{ContentHash, MerchantId, OrderKey};
 use models::intake::{Repeat, compare};
 use models::merchant::Merchant;
@@ -14,7 +15,7 @@ use models::parked::{Fate, Parked, ParkedKey};
 use models::submission::{self, Claim, ClaimRefused, Outcome, Times};
 use models::time::to_millis;
 
-use crate::table::{Changed, DueKey, Inserted, StoreError, Table};
+use crate::table::{Appended, Changed, DueKey, Inserted, StoreError, Table};
 
 /// How often a change is tried again because the order changed between two of our own requests.
 pub const RACES_MAX: usize = 8;
@@ -152,6 +153,19 @@ pub trait Look: Send + Sync {
         key: &OrderKey,
         change: &Change,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}
+
+/// Writing orders' histories. Each table does this itself: there is nothing to decide.
+pub trait KeepHistory: Send + Sync {
+    /// Writes an entry unless there is one for its version. One conditional write; the same entry again changes nothing.
+    fn append(&self, entry: &Entry) -> impl Future<Output = Result<Appended, StoreError>> + Send;
+
+    /// Reads the entry for one version.
+    fn entry(
+        &self,
+        key: &OrderKey,
+        version: u64,
+    ) -> impl Future<Output = Result<Option<Entry>, StoreError>> + Send;
 }
 
 /// Matching events that came for no order of ours.

@@ -12,4 +12,4 @@ pub mod memory;
 pub mod sdk;
 mod table;
 
-pub use table::{Changed, DueKey, Inserted, StoreError, Table};
+pub use table::{Appended, Changed, DueKey, Inserted, StoreError, Table};

@@ -5,13 +5,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use models::change::Change;
+use models::history::Entry;
 use models::ids::{MerchantId, OrderKey};
 use models::merchant::Merchant;
 use models::order::{Due, Order};
 use models::parked::{Fate, Parked, ParkedKey};
 
+use crate::capability::KeepHistory;
 use crate::dynamo::key::{self, due_shard};
-use crate::table::{Changed, DueKey, Inserted, StoreError, Table};
+use crate::table::{Appended, Changed, DueKey, Inserted, StoreError, Table};
 
 /// A table in memory.
 #[derive(Debug, Default)]
@@ -22,6 +24,7 @@ pub struct MemoryTable {
 #[derive(Debug, Default)]
 struct State {
     orders: BTreeMap<OrderKey, Order>,
+    histories: BTreeMap<OrderKey, BTreeMap<u64, Entry>>,
     parked: BTreeMap<ParkedKey, Parked>,
     merchants: BTreeMap<MerchantId, Merchant>,
 }
@@ -41,6 +44,12 @@ impl MemoryTable {
     #[must_use]
     pub fn orders(&self) -> Vec<Order> {
         self.state().orders.values().cloned().collect()
+    }
+
+    /// An order's history, first entry first.
+    #[must_use]
+    pub fn history(&self, key: &OrderKey) -> Vec<Entry> {
+        self.state().histories.get(key).into_iter().flat_map(BTreeMap::values).cloned().collect()
     }
 
     /// All that was parked.
@@ -115,5 +124,24 @@ impl Table for MemoryTable {
 
     async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, StoreError> {
         Ok(self.state().merchants.get(id).cloned())
+    }
+}
+
+impl KeepHistory for MemoryTable {
+    async fn append(&self, entry: &Entry) -> Result<Appended, StoreError> {
+        let mut state = self.state();
+        let history = state.histories.entry(entry.key.clone()).or_default();
+        Ok(match history.get(&entry.version) {
+            None => {
+                history.insert(entry.version, entry.clone());
+                Appended::New
+            }
+            Some(stored) if stored == entry => Appended::Again,
+            Some(stored) => Appended::Differs(Box::new(stored.clone())),
+        })
+    }
+
+    async fn entry(&self, key: &OrderKey, version: u64) -> Result<Option<Entry>, StoreError> {
+        Ok(self.state().histories.get(key).and_then(|history| history.get(&version)).cloned())
     }
 }

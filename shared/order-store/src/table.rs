@@ -4,6 +4,7 @@ use std::future::Future;
 
 use jiff::Timestamp;
 use models::change::Change;
+use models::history::Entry;
 use models::ids::{MerchantId, OrderKey};
 use models::merchant::Merchant;
 use models::order::{Due, Order};
@@ -41,6 +42,17 @@ pub enum Changed {
     Made(Box<Order>),
     /// Something it needs does not hold; the order as it is, or `None` where there is none. Nothing was written.
     Refused(Option<Box<Order>>),
+}
+
+/// What became of an entry of a history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Appended {
+    /// It was written.
+    New,
+    /// It was there already. Nothing was written.
+    Again,
+    /// Another entry is there for the same version: this one. Nothing was written.
+    Differs(Box<Entry>),
 }
 
 /// What is due.

@@ -25,6 +25,8 @@ const DAY_SECONDS: u64 = 86_400;
 const DAYS: u64 = 22;
 /// How long submissions may take.
 const SUBMITTED_MAX: Duration = Duration::from_secs(120);
+/// How long the table's stream may take to reach the histories.
+const HISTORIES_MAX: Duration = Duration::from_secs(60);
 /// How many sweeps may be needed for what is still open at the end.
 const LAST_SWEEPS_MAX: usize = 5;
 
@@ -94,7 +96,11 @@ async fn play(rig: &mut Rig, arguments: &Arguments, to_deploy: Duration) -> Resu
     let mut screen = Screen::new(mail.good.len());
     submit(rig, &mail, &mut screen).await?;
     pass_days(rig, &mut screen).await?;
-    let books = rig.books().await?;
+    // What is not whole by then, the report tells order by order.
+    let books = match rig.until_histories_verify(HISTORIES_MAX).await {
+        Ok(books) => books,
+        Err(_) => rig.books().await?,
+    };
     screen.finish();
     println!();
     let times = Times { to_deploy, run: begun.elapsed() };

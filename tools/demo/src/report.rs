@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use models::status::Status;
 use rig::Books;
-use rig::{Finding, FindingKind, Ledger, compare};
+use rig::{Finding, FindingKind, Ledger, broken_histories, compare};
 use serde::Serialize;
 
 use crate::cast::{Kind, Role, kind_of};
@@ -48,6 +48,8 @@ pub(crate) struct Report {
     pub(crate) lost: usize,
     /// Orders on which table and ledger differ. Must be 0.
     pub(crate) mismatches: usize,
+    /// Orders whose hash-chained history is whole and ends where the order stands. Must be all.
+    pub(crate) histories_verified: usize,
     /// Messages in the dead-letter queues. Must be 0.
     pub(crate) dead_letters: u64,
     /// From the first message to the last check.
@@ -87,7 +89,8 @@ impl Report {
     ) -> Self {
         let sent: Vec<_> =
             roles.iter().map(|role| (role.kind.merchant.to_owned(), role.order_id.clone())).collect();
-        let findings = compare(&sent, books, ledger);
+        let mut findings = compare(&sent, books, ledger);
+        findings.extend(broken_histories(books));
         let found = |kind| findings.iter().filter(|finding| finding.kind == kind).count();
         let ended = |status| books.orders.iter().filter(|order| order.status == status).count();
         let parked =
@@ -116,6 +119,7 @@ impl Report {
             submitted_twice: summary.submitted_twice,
             lost: found(FindingKind::Lost),
             mismatches: found(FindingKind::Mismatch),
+            histories_verified: books.orders.len().saturating_sub(found(FindingKind::History)),
             dead_letters,
             seconds: times.run.as_secs(),
             seconds_to_deploy: times.to_deploy.as_secs(),
@@ -197,6 +201,7 @@ impl Report {
             "  submitted twice {}, lost {}, mismatches {}: by FlexFactor's ledger and the table",
             self.submitted_twice, self.lost, self.mismatches
         );
+        println!("  histories verified {} of {}", self.histories_verified, self.accepted);
         println!("  {} s to deploy, {} s for 21 days", self.seconds_to_deploy, self.seconds);
     }
 }

@@ -10,8 +10,14 @@ use serde::{Deserialize, Serialize};
 use crate::Options;
 
 /// The functions, by the names of their crates and binaries.
-pub const FUNCTIONS: [&str; 5] =
-    ["decline-intake", "evaluate-submission", "webhook-receiver", "expiry-sweep", "order-reconcile"];
+pub const FUNCTIONS: [&str; 6] = [
+    "decline-intake",
+    "evaluate-submission",
+    "webhook-receiver",
+    "expiry-sweep",
+    "order-reconcile",
+    "order-history",
+];
 /// The stack's name; it is the prefix of the queues' and functions' names.
 const STACK: &str = "rebill-rescue-dev";
 
@@ -28,6 +34,10 @@ pub struct Outputs {
     pub evaluations_queue_url: String,
     /// Submissions that failed on every delivery.
     pub evaluations_dlq_url: String,
+    /// Where the changes are that are missing in their orders' histories.
+    pub history_dlq_url: String,
+    /// Name of the deployed order-history.
+    pub order_history_function_name: String,
     /// What is due for a look.
     pub reconciliations_queue_url: String,
     /// Looks that failed on every delivery.

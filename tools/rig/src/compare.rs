@@ -21,6 +21,8 @@ pub enum FindingKind {
     SubmittedTwice,
     /// An order has not come to its end.
     Pending,
+    /// An order's history is not what led to where it stands.
+    History,
 }
 
 /// A difference.

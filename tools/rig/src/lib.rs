@@ -4,6 +4,7 @@
 mod compare;
 mod control;
 mod declines;
+mod histories;
 mod merchants;
 mod provider;
 mod proxies;
@@ -13,6 +14,7 @@ mod up;
 pub use compare::{Finding, FindingKind, compare};
 pub use control::Control;
 pub use declines::{Decline, order_id};
+pub use histories::broken_histories;
 pub use merchants::{Account, MANAGED, UNMANAGED, WEBHOOK_HOST, account};
 pub use order_store::dynamo::{Books, ParkedItem};
 pub use proxies::Proxies;

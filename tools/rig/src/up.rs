@@ -12,6 +12,7 @@ use sandbox::Ledger;
 use serde_json::{Value, json};
 
 use crate::control::Control;
+use crate::histories::broken_histories;
 use crate::merchants::{WEBHOOK_HOST, accounts};
 use crate::provider::Provider;
 use crate::proxies::Proxies;
@@ -247,6 +248,19 @@ impl Rig {
         }
     }
 
+    /// Waits until every order's history is whole and ends where the order stands: the table's stream takes a moment.
+    /// The table as it was then.
+    ///
+    /// # Errors
+    /// A history was not whole in time; which, and where it breaks.
+    pub async fn until_histories_verify(&self, limit: Duration) -> Result<Books> {
+        self.until(limit, |books| match broken_histories(books) {
+            broken if broken.is_empty() => Ok(()),
+            broken => Err(broken.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+        })
+        .await
+    }
+
     /// How many messages wait or are being handled on all queues, and how many lie in the dead-letter queues.
     ///
     /// # Errors
@@ -255,8 +269,12 @@ impl Rig {
         let outputs = self.stack.outputs();
         let live =
             [&outputs.declines_queue_url, &outputs.evaluations_queue_url, &outputs.reconciliations_queue_url];
-        let dead =
-            [&outputs.declines_dlq_url, &outputs.evaluations_dlq_url, &outputs.reconciliations_dlq_url];
+        let dead = [
+            &outputs.declines_dlq_url,
+            &outputs.evaluations_dlq_url,
+            &outputs.reconciliations_dlq_url,
+            &outputs.history_dlq_url,
+        ];
         let (mut waiting, mut dead_letters) = (0, 0);
         for queue in live {
             waiting += self.messages_in(queue).await?;

@@ -93,6 +93,8 @@ fn package(project: &Project, architecture: &str) -> Result<ExitCode> {
             "expiry-sweep",
             "-p",
             "order-reconcile",
+            "-p",
+            "order-history",
         ])
         .env("PATH", python::path_with_tools(project)?)
         .status()?;

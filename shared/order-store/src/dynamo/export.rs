@@ -1,9 +1,15 @@
 //! Reading the whole table, for tools that compare the books. No function does this, and no function's role may.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::Client;
+use models::history::Entry;
+use models::ids::OrderKey;
 use models::order::Order;
 
+use super::history::to_entry;
 use super::item::{Item, attr, to_order};
+use super::key;
 use super::parked::parked_attr as name;
 use crate::sdk::describe;
 use crate::table::StoreError;
@@ -27,11 +33,13 @@ pub struct ParkedItem {
     pub fate: String,
 }
 
-/// All orders and all that is parked.
+/// All orders with their histories, and all that is parked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Books {
     /// The orders.
     pub orders: Vec<Order>,
+    /// The orders' histories, first entry first.
+    pub histories: BTreeMap<OrderKey, Vec<Entry>>,
     /// What is parked.
     pub parked: Vec<ParkedItem>,
 }
@@ -47,12 +55,19 @@ pub async fn export(client: &Client, table: &str) -> Result<Books, StoreError> {
         let page = page.map_err(|error| StoreError::Unavailable(describe(&error)))?;
         for item in page.items() {
             let pk = field(item, attr::PK).unwrap_or_default();
-            if pk.starts_with("ORDER#") {
+            let sk = field(item, attr::SK).unwrap_or_default();
+            if pk.starts_with("ORDER#") && sk.starts_with(key::HISTORY) {
+                let entry = to_entry(item)?;
+                books.histories.entry(entry.key.clone()).or_default().push(entry);
+            } else if pk.starts_with("ORDER#") {
                 books.orders.push(to_order(item)?);
             } else if let Some(merchant) = pk.strip_prefix("PARKED#") {
                 books.parked.push(parked(merchant, item));
             }
         }
+    }
+    for history in books.histories.values_mut() {
+        history.sort_by_key(|entry| entry.version);
     }
     Ok(books)
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use models::decline::Decline;
+use models::history::State;
 use models::ids::{ContentHash, MerchantId, OrderKey};
 use models::merchant::Merchant;
 use models::money::Money;
@@ -56,6 +57,14 @@ pub(super) mod attr {
     pub(in crate::dynamo) const REFUND: &str = "refund";
     pub(in crate::dynamo) const DISPUTE: &str = "dispute";
     pub(in crate::dynamo) const VERSION: &str = "version";
+    // Of an entry of the history, beside some of the above.
+    pub(in crate::dynamo) const AT: &str = "at";
+    pub(in crate::dynamo) const FROM: &str = "from_status";
+    pub(in crate::dynamo) const HOLDS_REQUEST: &str = "holds_request";
+    pub(in crate::dynamo) const REMEMBERED: &str = "remembered";
+    pub(in crate::dynamo) const FACTS: &str = "facts";
+    pub(in crate::dynamo) const PREVIOUS: &str = "previous";
+    pub(in crate::dynamo) const HASH: &str = "hash";
     pub(in crate::dynamo) const CONFIG: &str = "config";
 }
 
@@ -84,7 +93,6 @@ pub(super) fn from_order(order: &Order) -> Result<Item, StoreError> {
     let mut item = key_item(key::order(&order.key));
     let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
     set(attr::SCHEMA, number(SCHEMA));
-    set(attr::STATUS, text(order.status.word()));
     set(attr::AMOUNT, number(order.amount.minor.get()));
     set(attr::CURRENCY, text(order.amount.currency.code()));
     set(attr::DECLINED_AT, time(order.declined_at));
@@ -92,99 +100,121 @@ pub(super) fn from_order(order: &Order) -> Result<Item, StoreError> {
     set(attr::EXPIRES_AT, time(order.expires_at));
     set(attr::UPDATED_AT, time(order.updated_at));
     set(attr::CONTENT, text(order.content.as_str()));
-    set(attr::ATTEMPTS, number(order.submission.attempts));
     set(attr::VERSION, number(order.version));
-    if let Some(reason) = &order.reason {
-        set(attr::REASON, text(reason.code.word()));
-        set(attr::REASON_DETAIL, text(&reason.detail));
-    }
     if let Some(request) = &order.request {
         let json = serde_json::to_string(request).map_err(|error| corrupt(&order.key, error))?;
         set(attr::REQUEST, text(json));
     }
-    if let Some(key) = order.submission.idempotency_key {
-        set(attr::IDEMPOTENCY_KEY, text(key.to_string()));
-    }
-    if let Some(at) = order.submission.lease_until {
-        set(attr::LEASE_UNTIL, time(at));
-    }
-    if let Some(at) = order.submission.first_attempt_at {
-        set(attr::FIRST_ATTEMPT_AT, time(at));
-    }
-    if let Some(account) = &order.submission.account {
-        set(attr::ACCOUNT, text(account));
-    }
-    if let Some(id) = &order.provider_order {
-        set(attr::PROVIDER_ORDER, text(id.as_str()));
-    }
-    if let Some(confirmation) = &order.confirmation {
-        set(attr::CONFIRMATION, text(confirmation));
+    if order.due.is_some() {
+        set(attr::DUE_SHARD, text(key::shard_name(key::due_shard(&key::order(&order.key)))));
     }
     if !order.seen.is_empty() {
-        let tags = order.seen.iter().map(|tag| tag.as_str().to_owned()).collect();
-        set(attr::SEEN, AttributeValue::Ss(tags));
+        set(attr::SEEN, tags(&order.seen));
     }
-    let due_shard = key::due_shard(&key::order(&order.key));
-    item.extend(order.due.map(|due| due_attributes(due_shard, due)).into_iter().flatten());
+    set_state(&mut item, &State::of(order));
+    Ok(item)
+}
+
+/// Sets what an order's item and an entry of its history have in common.
+pub(super) fn set_state(item: &mut Item, state: &State) {
     let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
-    for (name, facet) in [(attr::REFUND, order.refund), (attr::DISPUTE, order.dispute)] {
+    set(attr::STATUS, text(state.status.word()));
+    set(attr::ATTEMPTS, number(state.submission.attempts));
+    if let Some(reason) = &state.reason {
+        set(attr::REASON, text(reason.code.word()));
+        set(attr::REASON_DETAIL, text(&reason.detail));
+    }
+    if let Some(key) = state.submission.idempotency_key {
+        set(attr::IDEMPOTENCY_KEY, text(key.to_string()));
+    }
+    if let Some(at) = state.submission.lease_until {
+        set(attr::LEASE_UNTIL, time(at));
+    }
+    if let Some(at) = state.submission.first_attempt_at {
+        set(attr::FIRST_ATTEMPT_AT, time(at));
+    }
+    if let Some(account) = &state.submission.account {
+        set(attr::ACCOUNT, text(account));
+    }
+    if let Some(id) = &state.provider_order {
+        set(attr::PROVIDER_ORDER, text(id.as_str()));
+    }
+    if let Some(confirmation) = &state.confirmation {
+        set(attr::CONFIRMATION, text(confirmation));
+    }
+    item.extend(state.due.map(due_attributes).into_iter().flatten());
+    let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
+    for (name, facet) in [(attr::REFUND, state.refund), (attr::DISPUTE, state.dispute)] {
         if facet != Facet::None {
             set(name, text(facet.word()));
         }
     }
-    Ok(item)
+}
+
+/// Tags as a set; DynamoDB knows no empty one.
+pub(super) fn tags(tags: &BTreeSet<Tag>) -> AttributeValue {
+    AttributeValue::Ss(tags.iter().map(|tag| tag.as_str().to_owned()).collect())
 }
 
 /// When somebody must look, as attributes.
-pub(super) fn due_attributes(shard: u8, due: Due) -> [(String, AttributeValue); 4] {
+pub(super) fn due_attributes(due: Due) -> [(String, AttributeValue); 3] {
     [
-        (attr::DUE_SHARD.to_owned(), text(key::shard_name(shard))),
         (attr::DUE_AT.to_owned(), number(due.at.as_second())),
         (attr::DUE_REASON.to_owned(), text(due.reason.word())),
         (attr::DUE_LOOKS.to_owned(), number(due.looks)),
     ]
 }
 
+/// The same with the shard of the index, which then lists the item.
+pub(super) fn indexed_due_attributes(shard: u8, due: Due) -> [(String, AttributeValue); 4] {
+    let [at, reason, looks] = due_attributes(due);
+    [(attr::DUE_SHARD.to_owned(), text(key::shard_name(shard))), at, reason, looks]
+}
+
 fn corrupt(key: &OrderKey, error: impl ToString) -> StoreError {
     StoreError::Corrupt { item: key.to_string(), why: error.to_string() }
 }
 
+/// Reads the key of an order from its item's, or from that of an entry of its history.
+pub(super) fn to_key(item: &Item) -> Result<OrderKey, StoreError> {
+    let pk = item.get(attr::PK).and_then(|value| value.as_s().ok()).map_or("", String::as_str);
+    key::parse_order(pk)
+        .ok_or_else(|| StoreError::Corrupt { item: pk.to_owned(), why: "its key is no order's".to_owned() })
+}
+
 /// Reads an order from its item.
 pub(super) fn to_order(item: &Item) -> Result<Order, StoreError> {
-    let pk = item.get(attr::PK).and_then(|value| value.as_s().ok()).map_or("", String::as_str);
-    let key = key::parse_order(pk).ok_or_else(|| StoreError::Corrupt {
-        item: pk.to_owned(),
-        why: "its key is no order's".to_owned(),
-    })?;
+    let key = to_key(item)?;
     let read = Reader { item, name: key.to_string() };
+    let request = read.json::<Box<Decline>>(attr::REQUEST)?;
+    let State {
+        status,
+        reason,
+        holds_request: _,
+        submission,
+        provider_order,
+        confirmation,
+        due,
+        refund,
+        dispute,
+    } = read.state(request.is_some())?;
     Ok(Order {
-        status: read.parsed(attr::STATUS)?,
-        reason: match read.optional(attr::REASON)? {
-            Some(code) => {
-                Some(Reason { code, detail: read.optional(attr::REASON_DETAIL)?.unwrap_or_default() })
-            }
-            None => None,
-        },
+        status,
+        reason,
         amount: Money::new(read.parsed(attr::AMOUNT)?, read.parsed(attr::CURRENCY)?),
         declined_at: read.parsed(attr::DECLINED_AT)?,
         received_at: read.parsed(attr::RECEIVED_AT)?,
         expires_at: read.parsed(attr::EXPIRES_AT)?,
         updated_at: read.parsed(attr::UPDATED_AT)?,
         content: ContentHash::from_stored(read.parsed(attr::CONTENT)?),
-        request: read.json::<Box<Decline>>(attr::REQUEST)?,
-        submission: Submission {
-            attempts: read.parsed(attr::ATTEMPTS)?,
-            idempotency_key: read.optional(attr::IDEMPOTENCY_KEY)?,
-            lease_until: read.optional(attr::LEASE_UNTIL)?,
-            first_attempt_at: read.optional(attr::FIRST_ATTEMPT_AT)?,
-            account: read.optional(attr::ACCOUNT)?,
-        },
-        provider_order: read.optional(attr::PROVIDER_ORDER)?,
-        confirmation: read.optional(attr::CONFIRMATION)?,
-        due: read.due()?,
-        seen: read.seen()?,
-        refund: read.optional(attr::REFUND)?.unwrap_or_default(),
-        dispute: read.optional(attr::DISPUTE)?.unwrap_or_default(),
+        request,
+        submission,
+        provider_order,
+        confirmation,
+        due,
+        seen: read.tags(attr::SEEN)?,
+        refund,
+        dispute,
         version: read.parsed(attr::VERSION)?,
         key: key.clone(),
     })
@@ -216,6 +246,32 @@ impl Reader<'_> {
         self.optional(name)?.ok_or_else(|| self.corrupt(format!("{name} is missing")))
     }
 
+    /// Where the order stands; whether it holds its request is told elsewhere in each kind of item.
+    pub(super) fn state(&self, holds_request: bool) -> Result<State, StoreError> {
+        Ok(State {
+            status: self.parsed(attr::STATUS)?,
+            reason: match self.optional(attr::REASON)? {
+                Some(code) => {
+                    Some(Reason { code, detail: self.optional(attr::REASON_DETAIL)?.unwrap_or_default() })
+                }
+                None => None,
+            },
+            holds_request,
+            submission: Submission {
+                attempts: self.parsed(attr::ATTEMPTS)?,
+                idempotency_key: self.optional(attr::IDEMPOTENCY_KEY)?,
+                lease_until: self.optional(attr::LEASE_UNTIL)?,
+                first_attempt_at: self.optional(attr::FIRST_ATTEMPT_AT)?,
+                account: self.optional(attr::ACCOUNT)?,
+            },
+            provider_order: self.optional(attr::PROVIDER_ORDER)?,
+            confirmation: self.optional(attr::CONFIRMATION)?,
+            due: self.due()?,
+            refund: self.optional(attr::REFUND)?.unwrap_or_default(),
+            dispute: self.optional(attr::DISPUTE)?.unwrap_or_default(),
+        })
+    }
+
     /// A text attribute that holds JSON.
     pub(super) fn json<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
         let json: Option<String> = self.optional(name)?;
@@ -231,11 +287,11 @@ impl Reader<'_> {
         Ok(Some(Due { looks, ..Due::new(at, self.parsed(attr::DUE_REASON)?) }))
     }
 
-    fn seen(&self) -> Result<BTreeSet<Tag>, StoreError> {
-        match self.item.get(attr::SEEN) {
+    pub(super) fn tags(&self, name: &str) -> Result<BTreeSet<Tag>, StoreError> {
+        match self.item.get(name) {
             None => Ok(BTreeSet::new()),
             Some(AttributeValue::Ss(tags)) => Ok(tags.iter().cloned().map(Tag::from_stored).collect()),
-            Some(_) => Err(self.corrupt("seen is malformed")),
+            Some(_) => Err(self.corrupt(format!("{name} is malformed"))),
         }
     }
 }

@@ -16,10 +16,21 @@ pub struct ItemKey {
     pub sk: String,
 }
 
+/// The sort key of an order's own item.
+pub const ORDER: &str = "ORDER";
+/// What the sort keys of an order's history begin with.
+pub const HISTORY: &str = "HISTORY#";
+
 /// The key of an order. A merchant id holds no `#`, so that the two parts can't run into one another.
 #[must_use]
 pub fn order(key: &OrderKey) -> ItemKey {
-    ItemKey { pk: format!("ORDER#{}#{}", key.merchant, key.order_id), sk: "ORDER".to_owned() }
+    ItemKey { pk: format!("ORDER#{}#{}", key.merchant, key.order_id), sk: ORDER.to_owned() }
+}
+
+/// The key of an entry of an order's history: sorted as its versions are.
+#[must_use]
+pub fn history(key: &OrderKey, version: u64) -> ItemKey {
+    ItemKey { sk: format!("{HISTORY}{version:010}"), ..order(key) }
 }
 
 /// Reads an order's key back from its partition key.
@@ -93,6 +104,13 @@ mod tests {
             assert_eq!(parse_order(&order(&key).pk), Some(key));
         }
         assert_eq!(parse_order("MERCHANT#acme"), None);
+    }
+
+    #[test]
+    fn a_history_sorts_as_its_versions_do() {
+        let sk = |version| history(&key("acme", "INV-1"), version).sk;
+        assert_eq!(sk(7), "HISTORY#0000000007");
+        assert!(sk(9) < sk(10) && sk(99_999) < sk(100_000));
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 mod compile;
 mod export;
+mod history;
 mod item;
 pub mod key;
 mod parked;
+pub mod stream;
 mod table;
 
 pub use export::{Books, ParkedItem, export};

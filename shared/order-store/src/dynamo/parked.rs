@@ -8,7 +8,7 @@ use models::parked::{Fate, Parked, ParkedKey, Why};
 use models::refusal::{Refusal, Rule};
 use serde_json::Value;
 
-use super::item::{Item, Reader, SCHEMA, attr, due_attributes, key_item, number, text, time};
+use super::item::{Item, Reader, SCHEMA, attr, indexed_due_attributes, key_item, number, text, time};
 use super::key;
 use crate::table::StoreError;
 
@@ -56,7 +56,7 @@ pub(super) fn from_parked(parked: &Parked) -> Result<Item, StoreError> {
             set(name::SENTENCE, text(sentence));
         }
     }
-    item.extend(parked.due.map(|due| due_attributes(shard, due)).into_iter().flatten());
+    item.extend(parked.due.map(|due| indexed_due_attributes(shard, due)).into_iter().flatten());
     Ok(item)
 }
 
@@ -122,7 +122,7 @@ pub(super) fn settle(key: &ParkedKey, was_due: Due, fate: Fate, due: Option<Due>
     names.extend(attr::DUE.map(|name| (format!("#{name}"), name.to_owned())));
     let update = match due {
         Some(due) => {
-            let attributes = due_attributes(key::due_shard(&key::parked(key)), due);
+            let attributes = indexed_due_attributes(key::due_shard(&key::parked(key)), due);
             let clauses: Vec<_> = attributes.iter().map(|(name, _)| format!("#{name} = :{name}")).collect();
             values.extend(attributes.into_iter().map(|(name, value)| (format!(":{name}"), value)));
             format!("SET #fate = :fate, {}", clauses.join(", "))

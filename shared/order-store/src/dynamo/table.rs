@@ -7,17 +7,20 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
 use models::change::Change;
+use models::history::Entry;
 use models::ids::{MerchantId, OrderKey};
 use models::merchant::Merchant;
 use models::order::{Due, Order};
 use models::parked::{Fate, Parked, ParkedKey};
 
 use super::compile::compile;
+use super::history::{from_entry, to_entry};
 use super::item::{Item, attr, from_order, key_item, number, text, to_merchant, to_order};
 use super::key;
 use super::parked::{from_parked, settle, to_parked};
+use crate::capability::KeepHistory;
 use crate::sdk::describe;
-use crate::table::{Changed, DueKey, Inserted, StoreError, Table};
+use crate::table::{Appended, Changed, DueKey, Inserted, StoreError, Table};
 
 /// The name of the index of due orders.
 pub(super) const DUE_INDEX: &str = "due";
@@ -188,6 +191,37 @@ impl Table for DynamoTable {
 
     async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, StoreError> {
         self.get(key::merchant(id)).await?.map(|item| to_merchant(id, &item)).transpose()
+    }
+}
+
+impl KeepHistory for DynamoTable {
+    async fn append(&self, entry: &Entry) -> Result<Appended, StoreError> {
+        let sent = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(from_entry(entry)))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let error = match sent {
+            Ok(_) => return Ok(Appended::New),
+            Err(error) => error,
+        };
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                let stored = failed.item().map(to_entry).transpose()?;
+                let stored =
+                    stored.ok_or_else(|| StoreError::Unavailable("no old item came back".to_owned()))?;
+                Ok(if stored == *entry { Appended::Again } else { Appended::Differs(Box::new(stored)) })
+            }
+            _ => Err(unavailable(error)),
+        }
+    }
+
+    async fn entry(&self, key: &OrderKey, version: u64) -> Result<Option<Entry>, StoreError> {
+        self.get(key::history(key, version)).await?.as_ref().map(to_entry).transpose()
     }
 }
 

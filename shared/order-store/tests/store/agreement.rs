@@ -75,7 +75,7 @@ fn any_effects() -> impl Strategy<Value = Vec<Effect>> {
         .prop_map(|(a, b, c, d, e, f, g, h, i)| [a, b, c, d, e, f, g, h, i].into_iter().flatten().collect())
 }
 
-fn any_change() -> impl Strategy<Value = Change> {
+pub(crate) fn any_change() -> impl Strategy<Value = Change> {
     let transition = prop::sample::select(Transition::ALL);
     (transition, any_time(), prop::collection::vec(any_guard(), 0..3), any_effects())
         .prop_map(|(transition, at, guards, effects)| Change { transition, at, guards, effects })

@@ -4,5 +4,6 @@
 
 mod agreement;
 mod fixtures;
+mod history;
 mod life;
 mod local_dynamo;

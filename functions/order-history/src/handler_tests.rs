@@ -1,0 +1,218 @@
+//! The handler over the in-memory table, fed with records as the stream has them.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use jiff::{SignedDuration, Timestamp};
+use models::change::Change;
+use models::decline::Decline;
+use models::history::{Flaw, verify};
+use models::ids::ContentHash;
+use models::intake;
+use models::order::Order;
+use models::screening::Screened;
+use models::status::Transition;
+use order_store::memory::MemoryTable;
+use serde_json::json;
+
+use super::*;
+
+/// A table that may be out of reach, and counts what it is asked.
+#[derive(Default)]
+struct Store {
+    table: MemoryTable,
+    is_down: AtomicBool,
+    reads: AtomicUsize,
+}
+
+impl Store {
+    fn up(&self) -> Result<&MemoryTable, StoreError> {
+        match self.is_down.load(Ordering::SeqCst) {
+            true => Err(StoreError::Unavailable("down".to_owned())),
+            false => Ok(&self.table),
+        }
+    }
+}
+
+impl KeepHistory for Store {
+    async fn append(&self, entry: &Entry) -> Result<Appended, StoreError> {
+        self.up()?.append(entry).await
+    }
+    async fn entry(&self, key: &OrderKey, version: u64) -> Result<Option<Entry>, StoreError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        self.up()?.entry(key, version).await
+    }
+}
+
+fn start() -> Timestamp {
+    "2026-11-21T10:00:00Z".parse().unwrap()
+}
+
+fn history() -> History<Store> {
+    History { store: Store::default() }
+}
+
+/// An order's versions: its arrival, and as many notes.
+fn life(order_id: &str, notes: i64) -> Vec<Order> {
+    let mut decline: Decline = serde_json::from_str(include_str!("../../../events/decline.json")).unwrap();
+    decline.order_id = order_id.parse().unwrap();
+    let content = ContentHash::of(&json!(order_id));
+    let screened = Screened { decline, window_days: 21 };
+    let mut versions = vec![intake::open(screened, content, SignedDuration::from_mins(15), start())];
+    for minutes in 1..=notes {
+        let mut order = versions[versions.len() - 1].clone();
+        Change::new(Transition::Note, start() + SignedDuration::from_mins(minutes)).apply(&mut order);
+        versions.push(order);
+    }
+    versions
+}
+
+/// The records of an order's life; their sequence numbers are the order id and the version.
+fn records(versions: &[Order]) -> Vec<Value> {
+    let record = |at: usize| {
+        let (before, after) = (at.checked_sub(1).map(|before| &versions[before]), &versions[at]);
+        let number = format!("{}-{}", after.key.order_id, after.version);
+        stream::record(&number, before, Some(after)).unwrap()
+    };
+    (0..versions.len()).map(record).collect()
+}
+
+fn event(records: &[Value]) -> StreamEvent {
+    serde_json::from_value(json!({ "Records": records })).unwrap()
+}
+
+/// The sequence number from which the batch is to come again.
+async fn failed(history: &History<Store>, records: &[Value]) -> Option<String> {
+    let response = history.keep(event(records)).await.unwrap();
+    assert!(response.batch_item_failures.len() <= 1);
+    response.batch_item_failures.into_iter().next().map(|failure| failure.item_identifier.unwrap())
+}
+
+fn verified(history: &History<Store>, order: &Order) -> Result<(), String> {
+    let entries = history.store.table.history(&order.key);
+    verify(&entries, Some(order)).map_err(|broken| broken.to_string())
+}
+
+#[tokio::test]
+async fn every_change_becomes_an_entry_whether_batches_are_large_or_small() {
+    let versions = life("INV-1", 4);
+    let records = records(&versions);
+    for size in 1..=records.len() {
+        let history = history();
+        for batch in records.chunks(size) {
+            assert_eq!(failed(&history, batch).await, None);
+        }
+        assert_eq!(verified(&history, &versions[4]), Ok(()), "batches of {size}");
+        // A batch needs one read at most: what it wrote itself it does not read.
+        let batches = records.len().div_ceil(size);
+        assert_eq!(history.store.reads.load(Ordering::SeqCst), batches - 1, "batches of {size}");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_comes_again_changes_nothing() {
+    let versions = life("INV-1", 3);
+    let records = records(&versions);
+    let history = history();
+    for batch in [&records[..2], &records[..], &records[1..], &records[..1]] {
+        assert_eq!(failed(&history, batch).await, None);
+    }
+    assert_eq!(verified(&history, &versions[3]), Ok(()));
+}
+
+#[tokio::test]
+async fn orders_in_one_batch_do_not_disturb_one_another() {
+    let lives = ["INV-1", "INV-2", "INV-3"].map(|id| life(id, 2));
+    let history = history();
+    let mut batch: Vec<Value> = Vec::new();
+    for version in 0..3 {
+        batch.extend(lives.iter().map(|versions| records(versions).remove(version)));
+    }
+    assert_eq!(failed(&history, &batch).await, None);
+    for versions in &lives {
+        assert_eq!(verified(&history, &versions[2]), Ok(()));
+    }
+}
+
+/// Waiting would not bring the missing one, and would hold up the other orders: the gap is told and never closed over.
+#[tokio::test]
+async fn a_record_without_its_predecessor_starts_a_new_chain_and_is_told() {
+    let (gap, good) = (life("INV-1", 4), life("INV-2", 1));
+    let history = history();
+    assert_eq!(failed(&history, &records(&gap)[..1]).await, None);
+    let batch = [&records(&good)[..1], &records(&gap)[2..4], &records(&good)[1..]].concat();
+    assert_eq!(failed(&history, &batch).await, None);
+    assert_eq!(verified(&history, &good[1]), Ok(()));
+    let broken = verified(&history, &gap[3]);
+    assert!(broken.as_ref().is_err_and(|why| why.starts_with("entry 2: it is missing")), "{broken:?}");
+    // Its followers go on from there, also in a batch of their own.
+    assert_eq!(failed(&history, &records(&gap)[4..]).await, None);
+    assert_eq!(verified(&history, &gap[4]), broken);
+    // When the missing one comes after all, the chain still does not close over it.
+    assert_eq!(failed(&history, &records(&gap)[1..]).await, None);
+    assert!(verified(&history, &gap[4]).is_err_and(|why| why.starts_with("entry 3: its link")));
+}
+
+#[tokio::test]
+async fn another_entry_for_the_same_version_is_refused_and_the_first_one_stays() {
+    let versions = life("INV-1", 1);
+    let history = history();
+    assert_eq!(failed(&history, &records(&versions)).await, None);
+    let mut other = versions.clone();
+    other[1].updated_at += SignedDuration::from_millis(1);
+    assert_eq!(failed(&history, &records(&other)).await, None, "trying again would not help");
+    assert_eq!(verified(&history, &versions[1]), Ok(()));
+}
+
+#[tokio::test]
+async fn a_write_by_hand_is_told() {
+    let versions = life("INV-1", 1);
+    let history = history();
+    assert_eq!(failed(&history, &records(&versions)).await, None);
+    let mut edited = versions[1].clone();
+    edited.confirmation = Some("FORGED".to_owned());
+    let record = stream::record("7", Some(&versions[1]), Some(&edited)).unwrap();
+    assert_eq!(failed(&history, &[record]).await.as_deref(), Some("7"));
+    let flaw = verify(&history.store.table.history(&edited.key), Some(&edited)).unwrap_err().flaw;
+    assert_eq!(flaw, Flaw::Order);
+}
+
+#[tokio::test]
+async fn what_is_no_order_is_passed_over_and_what_can_t_be_read_fails_alone() {
+    let versions = life("INV-1", 1);
+    let mut batch = records(&versions);
+    let parked = json!({ "dynamodb": { "SequenceNumber": "p", "Keys": {
+        "pk": { "S": "PARKED#acme" }, "sk": { "S": "2026-11-21T10:00:00.000Z#refused#m-1" } } } });
+    let deleted = stream::record("d", Some(&life("INV-9", 0)[0]), None).unwrap();
+    batch.splice(0..0, [parked, deleted]);
+    let history = history();
+    assert_eq!(failed(&history, &batch).await, None);
+    let mut broken = stream::record("b", None, Some(&life("INV-2", 0)[0])).unwrap();
+    broken["dynamodb"]["NewImage"]["status"] = json!({ "S": "done" });
+    let later = life("INV-3", 0);
+    assert_eq!(failed(&history, &[&[broken][..], &records(&later)].concat()).await.as_deref(), Some("b"));
+    assert_eq!(verified(&history, &versions[1]), Ok(()));
+    assert_eq!(verified(&history, &later[0]), Ok(()));
+    assert_eq!(history.store.table.history(&life("INV-9", 0)[0].key), []);
+}
+
+#[tokio::test]
+async fn while_the_table_is_out_of_reach_the_whole_batch_comes_again() {
+    let versions = life("INV-1", 2);
+    let history = history();
+    history.store.is_down.store(true, Ordering::SeqCst);
+    for batch in [&records(&versions)[..], &records(&versions)[1..]] {
+        assert!(matches!(history.keep(event(batch)).await, Err(StoreError::Unavailable(_))));
+    }
+    history.store.is_down.store(false, Ordering::SeqCst);
+    assert_eq!(failed(&history, &records(&versions)).await, None);
+    assert_eq!(verified(&history, &versions[2]), Ok(()));
+}
+
+#[test]
+fn the_answer_is_spelled_as_lambda_reads_it() {
+    let records = [json!({ "dynamodb": { "SequenceNumber": "111" } })];
+    let answer =
+        answer(vec![(0, HistoryError::Unlinked(models::history::Unlinked::OtherOrder))], &records).unwrap();
+    let told = serde_json::to_value(answer).unwrap();
+    assert_eq!(told, json!({ "batchItemFailures": [{ "itemIdentifier": "111" }] }));
+}
