@@ -40,6 +40,7 @@ pub(crate) async fn search(rig: &Rig) -> Search {
         &outputs.evaluations_dlq_url,
         &outputs.reconciliations_queue_url,
         &outputs.reconciliations_dlq_url,
+        &outputs.history_dlq_url,
     ] {
         for body in drained(rig, queue).await {
             search.messages += 1;
