@@ -490,6 +490,21 @@ async fn a_claim_that_is_held_is_left_alone() {
 }
 
 #[tokio::test]
+async fn a_money_signal_waits_for_the_end_of_a_claim_without_being_looked_at_at_every_sweep() {
+    let tested = tested();
+    let order = tested.claimed("p-1").await;
+    let disputed = event("p-1", EventKind::Chargeback, "payment.chargeback.received");
+    tested.store.apply(&order.key, &disputed, start()).await.unwrap();
+    let looked = tested.look(&order.key, start()).await;
+    let due = looked.due.unwrap();
+    assert_eq!((due.at, due.reason), (start() + SignedDuration::from_secs(90), DueReason::MoneySignal));
+    assert_eq!(tested.calls(), [""; 0]);
+    tested.says("p-1", "Completed");
+    let order = tested.look(&order.key, due.at).await;
+    assert_eq!((order.status, order.dispute, order.due), (Status::Approved, Facet::Confirmed, None));
+}
+
+#[tokio::test]
 async fn an_account_that_was_changed_is_not_asked_about_another_one_s_order() {
     let tested = tested();
     let key = tested.pending("p-1").await;

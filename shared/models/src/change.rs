@@ -55,7 +55,7 @@ pub enum Effect {
     },
     /// Give the claim back.
     EndLease,
-    /// The attempts so far sent nothing: the first that counts is still to come.
+    /// The attempts so far sent nothing, the present one included: the first that counts is still to come.
     ForgetAttempts,
     /// The decline is no longer needed.
     DropRequest,
@@ -156,6 +156,7 @@ impl Effect {
             }
             Self::EndLease => order.submission.lease_until = None,
             Self::ForgetAttempts => {
+                order.submission.unsent = order.submission.attempts;
                 order.submission.first_attempt_at = None;
                 order.submission.account = None;
             }

@@ -259,6 +259,8 @@ impl Reason {
 pub struct Submission {
     /// How many times it was claimed.
     pub attempts: u32,
+    /// How many of these attempts, the first ones, are known to have sent nothing.
+    pub unsent: u32,
     /// The key that every attempt uses; set by the first claim, before the first call.
     pub idempotency_key: Option<IdempotencyKey>,
     /// Until when the present claim holds.

@@ -88,7 +88,8 @@ fn look_at_received(order: &Order, now: Timestamp) -> Step {
 fn look_at_unknown(order: &Order, now: Timestamp) -> Look {
     if let (Some(until), Some(due)) = (order.submission.lease_until.filter(|until| *until > now), order.due) {
         let after_lease = Due { looks: due.looks, ..Due::new(until, due.reason) };
-        return Look::Do(Step::Settle(rearm(Some(after_lease), now).knowing(order)));
+        // Also where a money signal is due: asking about it can wait for the claim's end.
+        return Look::Do(Step::Settle(rearm(Some(after_lease), now).guard(Guard::Version(order.version))));
     }
     order.provider_order.clone().map_or(Look::Find, Look::Ask)
 }

@@ -163,7 +163,8 @@ pub fn record(order: &Order, outcome: &Outcome, times: &Times, now: Timestamp) -
 
 /// Whether no attempt before the present one may have reached the provider. `order` is as the claim left it.
 fn is_first_attempt(order: &Order) -> bool {
-    order.submission.first_attempt_at == Some(order.updated_at)
+    // Counted and not told by time: two clocks may show the same moment.
+    order.submission.attempts.saturating_sub(order.submission.unsent) == 1
 }
 
 /// Hands an order back to people, because its fate can't be learnt within the bound.

@@ -65,8 +65,10 @@ impl Form {
         self.optional("reason", reason.map(|(code, _)| code));
         self.optional("reason_detail", reason.map(|(_, detail)| detail));
         self.field("holds_request", holds_request);
-        let Submission { attempts, idempotency_key, lease_until, first_attempt_at, account } = submission;
+        let Submission { attempts, unsent, idempotency_key, lease_until, first_attempt_at, account } =
+            submission;
         self.field("attempts", attempts);
+        self.field("unsent", unsent);
         self.optional("idempotency_key", idempotency_key.as_ref());
         self.optional("lease_until", lease_until.map(to_text));
         self.optional("first_attempt_at", first_attempt_at.map(to_text));

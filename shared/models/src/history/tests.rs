@@ -104,6 +104,7 @@ const FORGERIES: &[Forgery] = &[
         entry.state.submission.idempotency_key = if key == Some(other) { None } else { Some(other) };
     }),
     ("lease", |entry| entry.state.submission.lease_until = Some(Timestamp::UNIX_EPOCH)),
+    ("unsent", |entry| entry.state.submission.unsent = 7),
     ("first attempt", |entry| entry.state.submission.first_attempt_at = Some(Timestamp::UNIX_EPOCH)),
     ("account", |entry| entry.state.submission.account = Some("forged".to_owned())),
     ("provider's id", |entry| entry.state.provider_order = Some("forged".parse().unwrap())),

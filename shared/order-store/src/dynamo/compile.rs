@@ -170,6 +170,8 @@ impl Expressions {
             }
             Effect::EndLease => self.remove(attr::LEASE_UNTIL),
             Effect::ForgetAttempts => {
+                let (unsent, attempts) = (self.name(attr::UNSENT), self.name(attr::ATTEMPTS));
+                self.sets.push(format!("{unsent} = {attempts}"));
                 self.remove(attr::FIRST_ATTEMPT_AT);
                 self.remove(attr::ACCOUNT);
             }

@@ -43,6 +43,7 @@ pub(super) mod attr {
     pub(in crate::dynamo) const ATTEMPTS: &str = "attempts";
     pub(in crate::dynamo) const IDEMPOTENCY_KEY: &str = "idempotency_key";
     pub(in crate::dynamo) const LEASE_UNTIL: &str = "lease_until";
+    pub(in crate::dynamo) const UNSENT: &str = "unsent";
     pub(in crate::dynamo) const FIRST_ATTEMPT_AT: &str = "first_attempt_at";
     pub(in crate::dynamo) const ACCOUNT: &str = "account";
     pub(in crate::dynamo) const PROVIDER_ORDER: &str = "provider_order";
@@ -129,6 +130,9 @@ pub(super) fn set_state(item: &mut Item, state: &State) {
     }
     if let Some(at) = state.submission.lease_until {
         set(attr::LEASE_UNTIL, time(at));
+    }
+    if state.submission.unsent > 0 {
+        set(attr::UNSENT, number(state.submission.unsent));
     }
     if let Some(at) = state.submission.first_attempt_at {
         set(attr::FIRST_ATTEMPT_AT, time(at));
@@ -261,6 +265,7 @@ impl Reader<'_> {
                 attempts: self.parsed(attr::ATTEMPTS)?,
                 idempotency_key: self.optional(attr::IDEMPOTENCY_KEY)?,
                 lease_until: self.optional(attr::LEASE_UNTIL)?,
+                unsent: self.optional(attr::UNSENT)?.unwrap_or_default(),
                 first_attempt_at: self.optional(attr::FIRST_ATTEMPT_AT)?,
                 account: self.optional(attr::ACCOUNT)?,
             },
