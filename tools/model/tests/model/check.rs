@@ -27,14 +27,14 @@ pub(crate) struct Bounds {
 
 /// The short form: explored apart, since all of it at once is too much.
 const SHORT: [Bounds; 3] = [
-    Bounds { faults: 2, waits: 0, signals: 0, states_min: 10_000 },
-    Bounds { faults: 1, waits: 0, signals: 1, states_min: 20_000 },
+    Bounds { faults: 2, waits: 0, signals: 0, states_min: 17_000 },
+    Bounds { faults: 1, waits: 0, signals: 1, states_min: 30_000 },
     Bounds { faults: 1, waits: 1, signals: 0, states_min: 350_000 },
 ];
 /// The whole: a step further in each direction.
 const FULL: [Bounds; 4] = [
     Bounds { faults: 3, waits: 0, signals: 0, states_min: 80_000 },
-    Bounds { faults: 2, waits: 0, signals: 1, states_min: 200_000 },
+    Bounds { faults: 2, waits: 0, signals: 1, states_min: 300_000 },
     Bounds { faults: 1, waits: 1, signals: 0, states_min: 350_000 },
     Bounds { faults: 0, waits: 1, signals: 1, states_min: 150_000 },
 ];
