@@ -15,11 +15,13 @@ struct Proof {
     tests: &'static str,
 }
 
-const PROOFS: [Proof; 3] = [
+const PROOFS: [Proof; 4] = [
     // No forged webhook is accepted and no genuine one refused: a million seeded mutations.
     Proof { name: "forgery", binary: "proof", tests: "forgery::" },
     // Verifier, screening and card guard under random and mutated input, and on the kept corpus.
     Proof { name: "fuzz", binary: "proof", tests: "fuzz::" },
+    // One order under crashes, lost answers and redelivery, every way within bounds; it has no seed.
+    Proof { name: "model", binary: "model", tests: "" },
     // Every permutation and duplication of an order's events ends in the same state.
     Proof { name: "permutations", binary: "proof", tests: "permutations::" },
 ];

@@ -197,3 +197,33 @@ impl Expressions {
             .join(" ")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use models::status::Transition;
+
+    use super::*;
+
+    /// Which status may follow which is written in `Transition::from` and nowhere else: the condition names just those.
+    #[test]
+    fn the_condition_of_a_step_names_the_statuses_that_it_may_start_from() {
+        let key = OrderKey { merchant: "acme".parse().unwrap(), order_id: "INV-1".parse().unwrap() };
+        for transition in Transition::ALL {
+            let update = compile(&key, &Change::new(*transition, jiff::Timestamp::UNIX_EPOCH));
+            let placeholders =
+                update.condition.split_once(" IN (").map(|(_, rest)| rest.trim_end_matches(')'));
+            let named: Option<Vec<&str>> = placeholders.map(|list| {
+                list.split(", ").map(|value| update.values[value].as_s().unwrap().as_str()).collect()
+            });
+            let from: Vec<_> = transition.from().iter().map(|status| status.word()).collect();
+            let expected = (from.len() < Status::ALL.len()).then_some(from);
+            assert_eq!(named, expected, "{transition:?}: {}", update.condition);
+            // Beside the list, only that the order exists: no status is asked for in another way.
+            assert_eq!(
+                update.condition.matches(" AND ").count(),
+                usize::from(expected.is_some()),
+                "{transition:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The model is a test and nothing else: `tests/model`.
