@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 macro_rules! rules {
-    ($($(#[$doc:meta])* $name:ident = $code:literal),+ $(,)?) => {
+    ($($(#[doc = $about:literal])+ $name:ident = $code:literal),+ $(,)?) => {
         /// The rules a decline must satisfy, by their stable ids. Each id is a promise: it is never renamed or reused.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum Rule {
-            $($(#[$doc])* #[serde(rename = $code)] $name),+
+            $($(#[doc = $about])+ #[serde(rename = $code)] $name),+
         }
 
         impl Rule {
@@ -18,6 +18,12 @@ macro_rules! rules {
             #[must_use]
             pub const fn code(self) -> &'static str {
                 match self { $(Self::$name => $code),+ }
+            }
+
+            /// What is wrong with a decline that breaks it, in one sentence for the documentation.
+            #[must_use]
+            pub const fn about(self) -> &'static str {
+                match self { $(Self::$name => concat!($($about),+).trim_ascii()),+ }
             }
         }
     };

@@ -24,6 +24,7 @@
 
 mod clients;
 mod deploy;
+mod emulator;
 mod invoke;
 mod merchants;
 mod options;
@@ -31,6 +32,7 @@ mod server;
 mod stack;
 
 pub use deploy::{FUNCTIONS, Outputs};
+pub use emulator::Emulator;
 pub use merchants::MerchantSetup;
 pub use options::Options;
 pub use stack::Stack;

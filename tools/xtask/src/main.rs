@@ -1,6 +1,7 @@
 //! The project's own tasks: `cargo xtask <task>`. What CI runs is `cargo xtask test`, nothing else.
 
 mod project;
+mod prove;
 mod python;
 mod steps;
 mod test;
@@ -18,6 +19,9 @@ cargo xtask <task>
                               --keep leaves the stack running
   down                        stop a stack that was left running
   test [--fast]               all that CI runs; --fast leaves out what needs the stack
+  prove NAME [--seed S] [--full]
+                              run one proof by machine: its short form, or all of it with --full
+                              (forgery, fuzz, permutations)
   setup                       make the Python environment in .tools/python (the other tasks do so by themselves)
   package [--x86-64]          build the functions for AWS into target/package (arm64 unless told otherwise)
   help                        this text
@@ -41,6 +45,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["down"] => down(&Project::find()?),
         ["test"] => test::run(&Project::find()?, test::Extent::Everything),
         ["test", "--fast"] => test::run(&Project::find()?, test::Extent::WithoutStack),
+        ["prove", rest @ ..] => prove::run(&Project::find()?, rest),
         ["setup"] => python::set_up(&Project::find()?).map(|()| ExitCode::SUCCESS),
         ["package"] => package(&Project::find()?, "--arm64"),
         ["package", "--x86-64"] => package(&Project::find()?, "--x86-64"),

@@ -69,42 +69,48 @@ pub struct Policy<'a> {
     pub date_window: SignedDuration,
 }
 
-/// Why a delivery is not taken for FlexFactor's. Told to the log and the metric, not to the sender.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Forged {
-    /// A header is missing.
-    HeaderMissing,
-    /// `x-fc-authorization` is not of the one known form.
-    Authorization,
-    /// The nonce is empty, too long, or holds more than letters, digits and hyphens.
-    Nonce,
-    /// The body is not the one that was signed.
-    ContentHash,
-    /// The date can't be read.
-    Date,
-    /// The date is too far from now.
-    DateWindow,
-    /// No key of the merchant's made the signature.
-    Signature,
-    /// A test event for a live merchant, or the other way round.
-    TestMode,
+macro_rules! checks {
+    ($($(#[doc = $about:literal])+ $name:ident = $code:literal),+ $(,)?) => {
+        /// Why a delivery is not taken for FlexFactor's. Told to the log and the metric, not to the sender.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Forged { $($(#[doc = $about])+ $name),+ }
+
+        impl Forged {
+            /// All of them, in the order of the checks.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// A stable code for logs and metrics.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$name => $code),+ }
+            }
+
+            /// What is wrong with the delivery, in one sentence for the documentation.
+            #[must_use]
+            pub const fn about(self) -> &'static str {
+                match self { $(Self::$name => concat!($($about),+).trim_ascii()),+ }
+            }
+        }
+    };
 }
 
-impl Forged {
-    /// A stable code for logs and metrics.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::HeaderMissing => "header_missing",
-            Self::Authorization => "authorization",
-            Self::Nonce => "nonce",
-            Self::ContentHash => "content_hash",
-            Self::Date => "date",
-            Self::DateWindow => "date_window",
-            Self::Signature => "signature",
-            Self::TestMode => "test_mode",
-        }
-    }
+checks! {
+    /// A header is missing.
+    HeaderMissing = "header_missing",
+    /// `x-fc-authorization` is not of the one known form.
+    Authorization = "authorization",
+    /// The nonce is empty, too long, or holds more than letters, digits and hyphens.
+    Nonce = "nonce",
+    /// The body is not the one that was signed.
+    ContentHash = "content_hash",
+    /// The date can't be read.
+    Date = "date",
+    /// The date is too far from now.
+    DateWindow = "date_window",
+    /// No key of the merchant's made the signature.
+    Signature = "signature",
+    /// A test event for a live merchant, or the other way round.
+    TestMode = "test_mode",
 }
 
 /// A body that the verifier has passed, with its nonce. Only the verifier makes one.

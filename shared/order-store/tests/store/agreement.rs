@@ -1,4 +1,4 @@
-//! What a change means must not depend on the table: random changes on random orders, on both tables side by side.
+//! What a change means must not depend on the table: random changes on random orders, on the table in memory and on DynamoDB, as each emulator serves it.
 
 use jiff::{SignedDuration, Timestamp};
 use models::change::{Change, Effect, Guard};
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::fixtures::{key, order, start};
-use crate::local_dynamo;
+use crate::tables;
 
 fn any_time() -> impl Strategy<Value = Timestamp> {
     (0_i64..6).prop_map(|minutes| start() + SignedDuration::from_mins(minutes))
@@ -104,12 +104,24 @@ fn any_order() -> impl Strategy<Value = Order> {
 }
 
 #[test]
-fn both_tables_make_and_refuse_the_same_changes() {
+fn memory_and_dynoxide_make_and_refuse_the_same_changes() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (_, dynamo) = runtime.block_on(local_dynamo::start());
+    let table = runtime.block_on(tables::dynoxide());
+    agree(&runtime, &table, 300);
+}
+
+#[test]
+#[ignore = "needs MiniStack: cargo xtask test"]
+fn memory_and_ministack_make_and_refuse_the_same_changes() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let table = runtime.block_on(tables::ministack("agreement"));
+    agree(&runtime, &table, 300);
+}
+
+fn agree(runtime: &tokio::runtime::Runtime, dynamo: &impl Table, cases: u32) {
     let number = std::sync::atomic::AtomicU32::new(0);
     let strategy = (any_order(), prop::collection::vec(any_change(), 1..8));
-    let mut runner = TestRunner::new(Config { cases: 300, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
     let outcome = runner.run(&strategy, |(mut order, changes)| {
         let case = number.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         order.key.order_id = format!("INV-{case}").parse().unwrap();

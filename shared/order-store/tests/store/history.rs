@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::agreement::any_change;
 use crate::fixtures::{order, start};
-use crate::local_dynamo;
+use crate::tables;
 
 async fn an_entry_is_written_once(table: &(impl Table + KeepHistory)) {
     let order = order("INV-1");
@@ -38,7 +38,13 @@ async fn an_entry_is_written_once(table: &(impl Table + KeepHistory)) {
 #[tokio::test]
 async fn an_entry_is_written_once_and_never_replaced() {
     an_entry_is_written_once(&MemoryTable::default()).await;
-    an_entry_is_written_once(&local_dynamo::start().await.1).await;
+    an_entry_is_written_once(&tables::dynoxide().await).await;
+}
+
+#[tokio::test]
+#[ignore = "needs MiniStack: cargo xtask test"]
+async fn an_entry_is_written_once_on_ministack() {
+    an_entry_is_written_once(&tables::ministack("an_entry_is_written_once").await).await;
 }
 
 /// Stores an order, makes the changes that hold, and writes the history from the images before and after each.
@@ -67,7 +73,7 @@ async fn live(table: &(impl Table + KeepHistory), order: &Order, changes: &[Chan
 #[test]
 fn histories_of_random_lives_read_back_and_verify() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (_, dynamo) = runtime.block_on(local_dynamo::start());
+    let dynamo = runtime.block_on(tables::dynoxide());
     let number = std::sync::atomic::AtomicU32::new(0);
     let mut runner = TestRunner::new(Config { cases: 100, failure_persistence: None, ..Config::default() });
     let lives = prop::collection::vec(any_change(), 0..8);
@@ -90,7 +96,7 @@ fn notes(count: i64) -> Vec<Change> {
 
 #[tokio::test]
 async fn the_export_has_the_histories_in_order_and_the_due_index_does_not_have_them() {
-    let (client, table) = local_dynamo::start().await;
+    let (client, table) = tables::dynoxide_with_client().await;
     let order = order("INV-1");
     let written = live(&table, &order, &notes(11)).await;
     assert!(written.iter().all(|entry| entry.state.due.is_some()));
@@ -140,7 +146,7 @@ async fn stored(client: &Client, table: &DynamoTable, order: &Order) -> Value {
 
 #[tokio::test]
 async fn a_record_of_the_stream_is_read_as_the_table_is() {
-    let (client, table) = local_dynamo::start().await;
+    let (client, table) = tables::dynoxide_with_client().await;
     let before = order("INV-1");
     let mut after = Order { version: 2, ..order("INV-2") };
     after.due = Some(Due::new(start(), DueReason::WindowOver));

@@ -1,4 +1,4 @@
-//! The life of an order through the capabilities, step by step, on both tables.
+//! The life of an order through the capabilities, step by step, on each table.
 
 use jiff::SignedDuration;
 use models::change::{Change, Effect};
@@ -16,17 +16,24 @@ use order_store::memory::MemoryTable;
 use order_store::{DueKey, Table};
 
 use crate::fixtures::{self, content, decline, event, order, start, times};
-use crate::local_dynamo;
+use crate::tables;
 
-/// Runs a test on both tables.
-macro_rules! on_both {
+/// Runs a test on all three tables.
+macro_rules! on_each_table {
     ($($name:ident),+ $(,)?) => {
         mod memory { $(#[tokio::test] async fn $name() { super::$name(&super::MemoryTable::default()).await; })+ }
-        mod dynamo { $(#[tokio::test] async fn $name() { super::$name(&super::local_dynamo::start().await.1).await; })+ }
+        mod dynoxide { $(#[tokio::test] async fn $name() { super::$name(&super::tables::dynoxide().await).await; })+ }
+        mod ministack {
+            $(
+                #[tokio::test]
+                #[ignore = "needs MiniStack: cargo xtask test"]
+                async fn $name() { super::$name(&super::tables::ministack(stringify!($name)).await).await; }
+            )+
+        }
     };
 }
 
-on_both!(
+on_each_table!(
     a_decline_is_taken_once,
     a_claim_excludes_others_until_its_lease_is_over,
     every_attempt_uses_the_first_key,

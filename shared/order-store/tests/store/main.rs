@@ -1,4 +1,5 @@
-//! The store's tests, each run on the in-memory table and on DynamoDB as `dynoxide` serves it inside this process.
+//! The store's tests, each run on the in-memory table, on DynamoDB as `dynoxide` serves it inside this process, and as
+//! MiniStack serves it: what all three agree on does not lean on the quirks of one.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -6,4 +7,5 @@ mod agreement;
 mod fixtures;
 mod history;
 mod life;
-mod local_dynamo;
+mod tables;
+mod template;
