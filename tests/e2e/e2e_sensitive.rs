@@ -163,7 +163,14 @@ async fn answer_with_canaries(rig: &Rig) -> usize {
 async fn nothing_sensitive_is_in_any_log_item_or_message() {
     let options = RigOptions::new("e2e-sensitive");
     let mut rig = troubled(options, json!([])).await;
-    let good = [decline(MANAGED, "good-1"), decline(UNMANAGED, "good-2")];
+    // Credentials in a free field are not refused: they go to FlexFactor with the order, and leave with its answer.
+    let notes: Value = grave()
+        .filter(|canary| canary.kind != Kind::CardNumber)
+        .map(|canary| (canary.name.replace(' ', "-"), Value::from(told(canary))))
+        .filter(|(name, _)| name != "cvv")
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    let good = [decline(MANAGED, "good-1").with("/metadata", notes), decline(UNMANAGED, "good-2")];
     rig.send(&good.map(|good| good.body())).await.unwrap();
     until_status(&rig, "good-1", Status::Pending).await;
 
