@@ -25,6 +25,14 @@ pub struct QueueError(
     pub String,
 );
 
+impl QueueError {
+    /// The error of a queue that failed as `why` says, which holds nothing of a message.
+    #[must_use]
+    pub fn new(why: impl Into<String>) -> Self {
+        Self(why.into())
+    }
+}
+
 /// The body of a message on the evaluations queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

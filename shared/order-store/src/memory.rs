@@ -40,6 +40,11 @@ impl MemoryTable {
         self.state().merchants.insert(id, merchant);
     }
 
+    /// Stores an order as it is, whatever is stored under its key: for simulations that break the rules on purpose.
+    pub fn put_order(&self, order: Order) {
+        self.state().orders.insert(order.key.clone(), order);
+    }
+
     /// All orders.
     #[must_use]
     pub fn orders(&self) -> Vec<Order> {

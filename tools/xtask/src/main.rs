@@ -19,9 +19,12 @@ cargo xtask <task>
                               --keep leaves the stack running
   down                        stop a stack that was left running
   test [--fast]               all that CI runs; --fast leaves out what needs the stack
+  simulate [--orders N] [--seed S] [--faults P] [--break RULE] [--json]
+                              send orders through the real handlers in a simulated world in which P per cent of all calls
+                              and deliveries fail, and compare the books; with a protection switched off it must fail
   prove NAME [--seed S] [--full]
                               run one proof by machine: its short form, or all of it with --full
-                              (forgery, fuzz, permutations)
+                              (crashes, forgery, fuzz, permutations)
   setup                       make the Python environment in .tools/python (the other tasks do so by themselves)
   package [--x86-64]          build the functions for AWS into target/package (arm64 unless told otherwise)
   help                        this text
@@ -45,6 +48,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["down"] => down(&Project::find()?),
         ["test"] => test::run(&Project::find()?, test::Extent::Everything),
         ["test", "--fast"] => test::run(&Project::find()?, test::Extent::WithoutStack),
+        ["simulate", ..] | ["prove", "crashes", ..] => simulation(&Project::find()?, arguments),
         ["prove", rest @ ..] => prove::run(&Project::find()?, rest),
         ["setup"] => python::set_up(&Project::find()?).map(|()| ExitCode::SUCCESS),
         ["package"] => package(&Project::find()?, "--arm64"),
@@ -70,6 +74,13 @@ fn demo(project: &Project, arguments: &[&str]) -> Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     let status = project.command(project.programs().join("demo")).args(arguments).status()?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs the simulation program, built to be fast.
+fn simulation(project: &Project, arguments: &[&str]) -> Result<ExitCode> {
+    let run = ["run", "--quiet", "--profile", "simulation", "-p", "simulation", "--"];
+    let status = project.cargo(&[&run, arguments].concat()).status()?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

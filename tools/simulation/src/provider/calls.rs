@@ -1,0 +1,216 @@
+//! The calls that the functions make.
+
+use flexfactor::mapping::{EvaluateStatus, OrderStatus};
+use flexfactor::wire::evaluate::EvaluateRequest;
+use flexfactor::{
+    Account, CancelExternally, Evaluate, EvaluateAnswer, FindOrder, FoundOrder, Lookup, Lost, OrderAnswer,
+    Outcome, OutcomeAnswer, ReadOrder, ReadOutcome,
+};
+use jiff::Timestamp;
+use lambda_kit::clock::{Clock as _, Random as _};
+use models::ids::{IdempotencyKey, OrderId, ProviderOrderId};
+use sandbox::domain::order::Order;
+use sandbox::domain::refusal::Refusal;
+use sandbox::domain::world::World;
+use serde_json::Value;
+
+use super::{Provider, wire};
+use crate::breaking::Rule;
+use crate::fault::Fault;
+use crate::runtime::lock;
+
+/// An answer to /evaluate before anybody reads it.
+struct Placed {
+    order_id: String,
+    word: &'static str,
+    wait_for: Option<u64>,
+}
+
+impl Evaluate for Provider {
+    async fn evaluate(
+        &self,
+        account: &Account,
+        request: &EvaluateRequest<'_>,
+        _: Timestamp,
+    ) -> Outcome<EvaluateAnswer> {
+        let what = format!("FlexFactor evaluate {}", request.order_id);
+        let Ok(mut body) = serde_json::to_value(request) else { return Outcome::Unknown(Lost::Disconnected) };
+        if self.env.is_broken(Rule::KeyReuse) {
+            set_key(&mut body, self.env.bytes());
+        }
+        let fault = self.env.fault(crate::env::System::FlexFactor, Fault::OF_EVALUATE, &what);
+        self.submit(account, body, fault).await
+    }
+}
+
+impl Provider {
+    async fn submit(&self, account: &Account, body: Value, fault: Option<Fault>) -> Outcome<EvaluateAnswer> {
+        self.env.pass(20, 200).await;
+        match fault {
+            None => self.place_and_tell(account, body).await,
+            Some(Fault::UnknownWord) => self.place_and_tell(account, body).await.understood(|answer| {
+                let word = "REVIEW".to_owned();
+                Some(EvaluateAnswer { status: EvaluateStatus::parse(&word), word, ..answer })
+            }),
+            Some(Fault::DiesBefore) => self.env.die().await,
+            Some(fault) if fault.hides() => {
+                drop(self.place(account, body).await);
+                if fault == Fault::DiesAfter {
+                    return self.env.die().await;
+                }
+                self.give_up(fault).await
+            }
+            Some(Fault::TimeoutThenEffect) => {
+                let (later, account) = (self.clone(), account.clone());
+                self.env.runtime().begin(async move {
+                    // Alone with the key: that FlexFactor takes two calls at one moment for two is feared of calls that
+                    // are under way together, which the claim rules out, not of one that the network held back.
+                    later.env.pass(26_000, 45_000).await;
+                    if let Ok(mid) = later.mid(&account) {
+                        drop(later.place_now(&mid, &body));
+                    }
+                });
+                self.give_up(Fault::TimeoutThenEffect).await
+            }
+            Some(fault) => self.give_up(fault).await,
+        }
+    }
+
+    async fn place_and_tell(&self, account: &Account, body: Value) -> Outcome<EvaluateAnswer> {
+        let placed = self.place(account, body).await;
+        if let Ok(Placed { wait_for: Some(webhook), .. }) = placed {
+            self.wait_for(webhook).await;
+        }
+        super::told(placed).understood(|placed| {
+            let word = placed.word.to_owned();
+            let provider_order = placed.order_id.parse().ok()?;
+            Some(EvaluateAnswer { provider_order, status: EvaluateStatus::parse(&word), word })
+        })
+    }
+
+    /// FlexFactor works on a submission, for up to two seconds.
+    async fn place(&self, account: &Account, mut body: Value) -> Result<Placed, Refusal> {
+        let mid = self.mid(account)?;
+        let order_id = body.get("orderId").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let pair = (mid, order_id);
+        let takes = self.env.random(|random| random.between(50, 2_000));
+        let until = self.env.millis().saturating_add(takes);
+        let before = lock(&self.working).insert(pair.clone(), until);
+        if before.is_some_and(|until| until > self.env.millis()) {
+            // Both looked for the key before either had kept it.
+            set_key(&mut body, self.env.bytes());
+        }
+        let placed = self.place_now(&pair.0, &body);
+        self.env.runtime().sleep(takes).await;
+        placed
+    }
+
+    fn place_now(&self, mid: &str, body: &Value) -> Result<Placed, Refusal> {
+        let now = self.env.now();
+        let mut world = self.world();
+        let request = wire::read(&world, mid, body, now)?;
+        world.note_evaluate(mid, &request);
+        let evaluated = world.evaluate(now, mid, request)?;
+        let answer = evaluated.answer;
+        self.env.log(format_args!("FlexFactor has {} as {}", answer.order_id, answer.word));
+        Ok(Placed { order_id: answer.order_id, word: answer.word, wait_for: evaluated.wait_for })
+    }
+
+    /// Answers only when a webhook that is to be faster was tried, or after a while.
+    async fn wait_for(&self, webhook: u64) {
+        for _ in 0..100 {
+            if self.world().settled_once(webhook) {
+                return;
+            }
+            self.env.runtime().sleep(100).await;
+        }
+    }
+
+    /// A read of the order with FlexFactor's id.
+    async fn read<T: Send>(
+        &self,
+        account: &Account,
+        id: &ProviderOrderId,
+        read: impl FnOnce(&World, &Order) -> T + Send,
+    ) -> Outcome<T> {
+        let effect = || {
+            let mid = self.mid(account)?;
+            let world = self.world();
+            let order = world
+                .order(&mid, id.as_str())
+                .ok_or_else(|| Refusal::new(404, "The order was not found."))?;
+            Ok(read(&world, order))
+        };
+        self.call(Fault::OF_CALLS, format!("FlexFactor read {id}"), effect).await
+    }
+}
+
+impl ReadOrder for Provider {
+    async fn read_order(
+        &self,
+        account: &Account,
+        id: &ProviderOrderId,
+        _: Timestamp,
+    ) -> Outcome<OrderAnswer> {
+        self.read(account, id, answer_about).await
+    }
+}
+
+impl ReadOutcome for Provider {
+    async fn read_outcome(
+        &self,
+        account: &Account,
+        id: &ProviderOrderId,
+        _: Timestamp,
+    ) -> Outcome<OutcomeAnswer> {
+        let answer = |_: &World, order: &Order| {
+            let word = order.word().to_owned();
+            OutcomeAnswer { status: EvaluateStatus::parse(&word), word }
+        };
+        self.read(account, id, answer).await
+    }
+}
+
+impl FindOrder for Provider {
+    async fn find_order(
+        &self,
+        account: &Account,
+        lookup: Lookup<'_>,
+        _: Timestamp,
+    ) -> Outcome<Vec<FoundOrder>> {
+        let effect = || {
+            let mid = self.mid(account)?;
+            let world = self.world();
+            let ours = world.orders_of(&mid).filter(|order| order.external_id == lookup.order_id.as_str());
+            let found = ours.filter_map(|order| {
+                Some(FoundOrder {
+                    provider_order: order.id.parse().ok()?,
+                    answer: answer_about(&world, order),
+                })
+            });
+            Ok(found.collect())
+        };
+        self.call(Fault::OF_CALLS, format!("FlexFactor find {}", lookup.order_id), effect).await
+    }
+}
+
+impl CancelExternally for Provider {
+    async fn cancel_externally(&self, account: &Account, order_id: &OrderId, _: Timestamp) -> Outcome<()> {
+        let effect = || {
+            let mid = self.mid(account)?;
+            self.world().external_cancel(self.env.now(), &mid, order_id.as_str(), None)
+        };
+        self.call(Fault::OF_CALLS, format!("FlexFactor cancel {order_id}"), effect).await
+    }
+}
+
+fn answer_about(world: &World, order: &Order) -> OrderAnswer {
+    let word = order.name(world.settings());
+    OrderAnswer { status: OrderStatus::parse(&word), word }
+}
+
+fn set_key(body: &mut Value, bytes: [u8; 16]) {
+    if let Some(key) = body.get_mut("idempotencyKey") {
+        *key = IdempotencyKey::from_random(bytes).to_string().into();
+    }
+}

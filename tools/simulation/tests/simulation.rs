@@ -1,0 +1,95 @@
+//! The short forms of `cargo xtask simulate` and `cargo xtask prove crashes`.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use simulation::{Plan, Report, Rule, crashes, simulate};
+
+/// Not more than one world holds, so that each run is one thread of a few seconds.
+const ORDERS: u64 = 300;
+
+fn plan(seed: u64, broken: Option<Rule>) -> Plan {
+    Plan { orders: ORDERS, seed, faults_per_cent: 10, broken }
+}
+
+fn run(plan: &Plan) -> Report {
+    println!("{plan:?}");
+    simulate(plan).unwrap()
+}
+
+#[test]
+fn nothing_is_lost_doubled_left_or_untrue_under_any_fault_and_the_seed_tells_all() {
+    let first = run(&plan(7, None));
+    assert_eq!(first.damage(), 0, "{first}");
+    assert_eq!(first.orders, ORDERS);
+    assert!(first.faults.len() >= 25, "a kind of fault was never injected: {first}");
+    assert_eq!(run(&plan(7, None)), first);
+    assert_ne!(
+        run(&Plan { orders: 50, ..plan(8, None) }).hash,
+        run(&Plan { orders: 50, ..plan(9, None) }).hash
+    );
+}
+
+#[test]
+fn without_faults_nothing_is_injected() {
+    let report = run(&Plan { faults_per_cent: 0, ..plan(7, None) });
+    assert_eq!((report.damage(), report.faults.len()), (0, 0), "{report}");
+}
+
+/// The first seeds' reports with a protection switched off, until one of them names the damage.
+fn damage(rule: Rule, of: impl Fn(&Report) -> u64) {
+    let found = (1..=8).any(|seed| of(&run(&plan(seed, Some(rule)))) > 0);
+    assert!(found, "without {rule} no damage was reported");
+}
+
+#[test]
+fn without_the_claim_orders_are_submitted_twice() {
+    damage(Rule::Claim, |report| report.submitted_twice);
+}
+
+#[test]
+fn without_the_reuse_of_the_key_orders_are_submitted_twice() {
+    damage(Rule::KeyReuse, |report| report.submitted_twice);
+}
+
+#[test]
+fn without_the_replay_window_orders_are_submitted_twice() {
+    damage(Rule::ReplayWindow, |report| report.submitted_twice);
+}
+
+#[test]
+fn without_the_event_memory_events_are_applied_twice() {
+    damage(Rule::EventMemory, |report| report.applied_twice);
+}
+
+#[test]
+fn without_the_condition_on_the_status_the_books_differ() {
+    damage(Rule::Condition, |report| report.mismatches);
+}
+
+#[test]
+fn without_the_guard_of_the_provider_s_id_the_books_differ() {
+    damage(Rule::ProviderId, |report| report.mismatches);
+}
+
+#[test]
+fn without_the_write_before_the_answer_webhooks_are_lost() {
+    damage(Rule::WriteBeforeAnswer, |report| report.lost);
+}
+
+#[test]
+fn without_the_due_clock_orders_never_end() {
+    damage(Rule::DueClock, |report| report.not_terminal);
+}
+
+#[test]
+fn wherever_a_process_dies_the_story_ends_as_if_it_had_not() {
+    let crashes = crashes(7, 29, None).unwrap();
+    println!("{} points, {} deaths, {} repeats", crashes.points, crashes.deaths, crashes.repeated);
+    assert!(crashes.points > 100 && crashes.deaths > crashes.points, "{crashes:?}");
+    assert!(crashes.differences.is_empty(), "{:#?}", crashes.differences);
+}
+
+#[test]
+fn without_the_reuse_of_the_key_a_death_is_seen_in_the_end() {
+    let crashes = crashes(7, 29, Some(Rule::KeyReuse)).unwrap();
+    assert!(!crashes.differences.is_empty());
+}
