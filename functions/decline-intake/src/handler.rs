@@ -145,14 +145,14 @@ where
     }
 
     async fn refuse(&self, arrival: &Arrival, value: &Value, refusal: Refusal) -> Result<(), TakeError> {
-        let redacted = redact(value);
-        let named = self.named(&redacted).await?;
-        self.park(arrival, named, ParkedKind::Refused, refusal, redacted.to_string()).await
+        let named = self.named(value).await?;
+        self.park(arrival, named, ParkedKind::Refused, refusal, redact(value).to_string()).await
     }
 
-    /// Whom a refused message is about, as far as it can be believed: the merchant only if it is one of ours.
-    async fn named(&self, redacted: &Value) -> Result<Named, StoreError> {
-        let text = |name: &str| redacted.get(name).and_then(Value::as_str);
+    /// Whom a refused message is about, as far as it can be believed: the merchant only if it is one of ours. An id is never
+    /// a card number, by its type.
+    async fn named(&self, value: &Value) -> Result<Named, StoreError> {
+        let text = |name: &str| value.get(name).and_then(Value::as_str);
         let merchant: Option<MerchantId> = text("merchant").and_then(|id| id.parse().ok());
         let merchant = match merchant {
             Some(id) => self.merchants.find_merchant(&id).await?.map(|_| id),

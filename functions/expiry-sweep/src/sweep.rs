@@ -109,7 +109,7 @@ where
         if as_of.duration_since(now) > self.rules.ahead_max {
             return Err(SweepError::Ahead { as_of, ahead_max: self.rules.ahead_max });
         }
-        let (messages, more) = self.due(as_of).await?;
+        let Found { messages, more, unread } = self.due(as_of).await;
         let calls = messages.chunks(FAN_OUT_MAX).map(|chunk| self.send_before(deadline, chunk));
         let results: Vec<_> = stream::iter(calls).buffer_unordered(CALLS_AT_ONCE).collect().await;
         let (mut sent, mut failed) = (0, 0);
@@ -123,17 +123,29 @@ where
         let due = messages.len();
         let swept = Swept { as_of, due, sent, more: more || sent < due };
         tracing::info!(?swept, "swept");
-        if failed > 0 { Err(SweepError::Queue { failed, due }) } else { Ok(swept) }
+        match unread {
+            Some(error) => Err(error.into()),
+            None if failed > 0 => Err(SweepError::Queue { failed, due }),
+            None => Ok(swept),
+        }
     }
 
-    /// What is due, the longest due of each shard first, and whether there may be more. No shard can take the others'
-    /// part of the run.
-    async fn due(&self, as_of: Timestamp) -> Result<(Vec<DueMessage>, bool), StoreError> {
+    /// What is due, the longest due of each shard first. No shard can take the others' part of the run, and one that can't
+    /// be read does not keep the others from being swept.
+    async fn due(&self, as_of: Timestamp) -> Found {
         let per_shard = (self.rules.orders_max / usize::from(DUE_SHARDS)).max(1);
         let shards = (0..DUE_SHARDS).map(|shard| self.store.find_due(shard, as_of, per_shard));
-        let shards = futures_util::future::try_join_all(shards).await?;
-        let more = shards.iter().any(|keys| keys.len() >= per_shard);
-        Ok((shards.into_iter().flatten().map(|key| DueMessage::new(key, as_of)).collect(), more))
+        let mut found = Found { messages: Vec::new(), more: false, unread: None };
+        for shard in futures_util::future::join_all(shards).await {
+            match shard {
+                Ok(keys) => {
+                    found.more |= keys.len() >= per_shard;
+                    found.messages.extend(keys.into_iter().map(|key| DueMessage::new(key, as_of)));
+                }
+                Err(error) => found.unread = Some(error),
+            }
+        }
+        found
     }
 
     async fn send_before(&self, deadline: SystemTime, messages: &[DueMessage]) -> (usize, Sent) {
@@ -149,6 +161,15 @@ where
             }
         }
     }
+}
+
+/// What a run found.
+struct Found {
+    messages: Vec<DueMessage>,
+    /// Whether there may be more.
+    more: bool,
+    /// Why a shard could not be read.
+    unread: Option<StoreError>,
 }
 
 /// What became of one call to the queue.

@@ -11,6 +11,7 @@ use models::ids::ContentHash;
 use models::intake;
 use models::parked::{Fate, Parked, ParkedKey, ParkedKind, Why, orphan_due};
 use models::screening::Screened;
+use order_store::DueKey;
 use order_store::capability::{Park, TakeDecline as _};
 use order_store::memory::MemoryTable;
 
@@ -160,6 +161,32 @@ async fn what_could_not_be_sent_is_told_and_the_rest_is_sent() {
     let told = lambda_runtime::Diagnostic::from(sweep.run_at(later(15)).await.unwrap_err());
     assert_eq!(told.error_type, "queue_unavailable");
     assert_eq!(sweep.sent().len(), 190);
+}
+
+/// A table one of whose shards can't be read.
+struct Torn(MemoryTable);
+
+impl FindDue for Torn {
+    async fn find_due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {
+        match shard {
+            3 => Err(StoreError::Unavailable("throttled".to_owned())),
+            _ => self.0.find_due(shard, as_of, limit).await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_shard_that_cannot_be_read_is_told_and_the_others_are_swept() {
+    let whole = sweep();
+    for number in 0..200 {
+        whole.received(&format!("INV-{number}")).await;
+    }
+    let torn = Sweep { store: Torn(whole.store), queue: whole.queue, clock: Fixed, rules: whole.rules };
+    let deadline = SystemTime::now() + Duration::from_secs(60);
+    let error = torn.run(Scheduled { scheduled_at: Some(later(15)) }, deadline).await.unwrap_err();
+    assert_eq!(lambda_runtime::Diagnostic::from(error).error_type, "store_unavailable");
+    let sent = torn.queue.messages.lock().unwrap().len();
+    assert!((100..200).contains(&sent), "{sent}");
 }
 
 #[tokio::test]

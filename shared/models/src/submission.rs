@@ -154,7 +154,9 @@ pub fn record(order: &Order, outcome: &Outcome, times: &Times, now: Timestamp) -
             let detail = format!("Refused, but an earlier attempt may have been taken: {words}");
             lose_track(order, Reason::new(ReasonCode::ProviderRefused, detail), times, now)
         }
+        // And only while no later attempt is under way, which may be taken.
         Outcome::Refused { words } => close(Transition::Reject, now)
+            .guard(Guard::Attempt(order.submission.attempts))
             .effect(Effect::Reason(Reason::new(ReasonCode::ProviderRefused, words.clone()))),
         Outcome::NotSent(reason) if is_first_attempt(order) => release(order, reason.clone(), times, now),
         Outcome::Lost(reason) | Outcome::NotSent(reason) => lose_track(order, reason.clone(), times, now),
