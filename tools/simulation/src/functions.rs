@@ -229,7 +229,7 @@ impl Functions {
             surroundings: self.env.clone(),
             rules: SubmissionRules {
                 times: self.times(),
-                retries: [5, 30, 120, 600].map(SignedDuration::from_secs).to_vec(),
+                retries: [90, 120, 300, 600].map(SignedDuration::from_secs).to_vec(),
             },
         }
     }

@@ -1,5 +1,5 @@
 //! What happened to an order: one entry for each of its versions, chained by hashes, so that a change, a removal, an
-//! insertion or a swap of entries can be seen by anyone who reads them ([`verify`]).
+//! insertion or a swap of entries can be seen by anyone who reads them ([`verify()`]).
 //!
 //! An entry is made of the order before and after one change, as the store's stream shows them, and of the hash of the
 //! entry before it. It says where the order stood afterwards in full, which step led there, and what was remembered; it
