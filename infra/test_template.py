@@ -36,7 +36,7 @@ SETTINGS = {
     "ExpirySweep": COMMON | {"RECONCILIATIONS_QUEUE_URL", "SWEEP_ORDERS_MAX", "SWEEP_AHEAD_SECONDS_MAX"},
     "OrderReconcile": COMMON
     | PROVIDER
-    | {"EVALUATIONS_QUEUE_URL", "SUBMISSION_OVERDUE_SECONDS", "REPLAY_WINDOW_SECONDS", "WEBHOOK_CYCLE_SECONDS"}
+    | {"EVALUATIONS_QUEUE_URL", "REPLAY_WINDOW_SECONDS", "WEBHOOK_CYCLE_SECONDS"}
     | {"EXPIRY_GRACE_SECONDS", "CANCELLED_PAST_EXPIRY", "ORDER_LIST_ARRAY", "ORDER_REFERENCE_FIELD"},
     "OrderHistory": COMMON,
 }
@@ -162,7 +162,11 @@ class Template(unittest.TestCase):
         targets = {}
         for name in set(queues) - dead:
             redrive = queues[name]["Properties"]["RedrivePolicy"]
-            self.assertGreaterEqual(redrive["maxReceiveCount"], 5, name)
+            receives = redrive["maxReceiveCount"]
+            self.assertGreaterEqual(receives, 2 if name == "ReconciliationsQueue" else 5, name)
+            # A message must not be too old for its queue before it has been received that often.
+            hidden, keep = (queues[name]["Properties"][key] for key in ("VisibilityTimeout", "MessageRetentionPeriod"))
+            self.assertLess((receives + 1) * hidden, keep, name)
             targets[name] = redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]
         for name, schedule in self.of_type("AWS::Scheduler::Schedule").items():
             targets[name] = schedule["Properties"]["Target"]["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]

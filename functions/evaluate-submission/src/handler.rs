@@ -162,19 +162,18 @@ where
         }
     }
 
-    /// Hands the order, as it is in hand, back to people. Where it changed meanwhile, whoever changed it looks after it.
+    /// Hands the order back to people. What moved it meanwhile looks after it, unless it may stand twice at FlexFactor: that
+    /// is for people wherever the order stands, and even when it has ended here.
     async fn hand_back(&self, order: &Order, reason: Reason) -> Result<(), SubmitError> {
-        // An order that may stand twice at FlexFactor is for people even when it has ended here.
         let is_doubled = reason.code == ReasonCode::TwoProviderOrders;
-        let change = escalate(reason, self.surroundings.now()).knowing(order);
+        let change = escalate(reason, self.surroundings.now());
+        let change = if is_doubled { change } else { change.knowing(order) };
         let is_escalated = self.store.escalate(&order.key, &change).await?;
         if is_escalated || is_doubled {
             count(metric::ESCALATED_ORDERS);
-        }
-        if is_escalated {
-            tracing::error!(order = %order.key, "the order was handed back: its outcome can't be learnt safely");
+            tracing::error!(order = %order.key, is_escalated, "the order is for people: its outcome can't be learnt safely");
         } else {
-            tracing::error!(order = %order.key, status = %order.status, "the order is in doubt and has ended");
+            tracing::info!(order = %order.key, "the order moved on before it could be handed back");
         }
         Ok(())
     }
@@ -210,8 +209,10 @@ where
                 tracing::info!(order = %key, %status, "the order needs no submission any more");
                 Ok(())
             }
-            ClaimRefused::Held => {
-                self.postpone(record, self.rules.times.lease).await;
+            ClaimRefused::Held(until) => {
+                // A second more, since visibility is counted in whole ones.
+                let wait = until.duration_since(self.surroundings.now()) + SignedDuration::from_secs(1);
+                self.postpone(record, wait).await;
                 Err(SubmitError::Held)
             }
             ClaimRefused::AtProvider => {

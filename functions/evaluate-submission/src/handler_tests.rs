@@ -132,6 +132,7 @@ async fn submission(mode: &str, answers: impl IntoIterator<Item = Answer<Evaluat
     table.take(&order).await.unwrap();
     let times = Times {
         lease: SignedDuration::from_secs(90),
+        repeat_after: SignedDuration::from_secs(5),
         submission_overdue: SignedDuration::from_mins(15),
         replay_window: SignedDuration::from_hours(24),
         webhook_cycle: SignedDuration::from_hours(24),
@@ -227,7 +228,7 @@ async fn an_unknown_outcome_is_retried_with_the_same_key_after_growing_waits() {
         let order = submission.order().await;
         assert_eq!(order.status, Status::Unknown);
         assert!(order.due.is_some() && order.request.is_some());
-        submission.pass(SignedDuration::from_secs(1));
+        submission.pass(SignedDuration::from_secs(5));
     }
     submission.run().await.unwrap();
     assert_eq!(submission.order().await.status, Status::Pending);
@@ -283,12 +284,26 @@ async fn what_was_certainly_not_sent_is_not_an_unknown_outcome() {
     );
 }
 
+/// The call that timed out here may still be under way there: a second copy of the message must wait for it as well.
+#[tokio::test]
+async fn nobody_repeats_a_call_that_may_still_be_under_way() {
+    let submission = submission("managed", [Answer::Unknown(Lost::TimedOut), done("SUBMITTED")]).await;
+    assert!(matches!(submission.run().await, Err(SubmitError::Unknown(_))));
+    submission.pass(SignedDuration::from_millis(4_999));
+    assert!(matches!(submission.run().await, Err(SubmitError::Held)));
+    assert_eq!(submission.keys_sent().len(), 1);
+    submission.pass(SignedDuration::from_millis(1));
+    submission.run().await.unwrap();
+    assert_eq!(submission.keys_sent().len(), 2);
+}
+
 #[tokio::test]
 async fn a_repeat_never_goes_to_another_account() {
     let submission = submission("managed", [Answer::Unknown(Lost::TimedOut)]).await;
     assert!(submission.run().await.is_err());
     let moved = json!({"enabled": true, "mode": "managed", "environment": "sandbox", "mid": "other", "sites": {"plans": {}}});
     submission.store.put_merchant("acme".parse().unwrap(), serde_json::from_value(moved).unwrap());
+    submission.pass(SignedDuration::from_secs(5));
     submission.run().await.unwrap();
     assert_eq!(submission.order().await.status, Status::Escalated);
     assert_eq!(submission.keys_sent().len(), 1);
@@ -328,7 +343,7 @@ async fn a_claim_that_somebody_holds_is_waited_for() {
     let claim = held(&submission);
     submission.store.claim(&key(), &claim, &submission.rules.times).await.unwrap();
     assert!(matches!(submission.run().await, Err(SubmitError::Held)));
-    assert_eq!(*submission.queue.0.lock().unwrap(), [90]);
+    assert_eq!(*submission.queue.0.lock().unwrap(), [91]);
 }
 
 #[tokio::test]

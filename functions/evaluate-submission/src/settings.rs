@@ -45,6 +45,7 @@ impl SubmissionSettings {
     }
 
     fn read(mut settings: Settings) -> Result<Self, SettingsError> {
+        let retries = settings.seconds_list("SUBMISSION_RETRY_SECONDS");
         let read = Self {
             orders_table: settings.text("ORDERS_TABLE"),
             evaluations_queue_url: settings.text("EVALUATIONS_QUEUE_URL"),
@@ -57,12 +58,13 @@ impl SubmissionSettings {
             rules: SubmissionRules {
                 times: Times {
                     lease: CLAIM_LEASE,
+                    repeat_after: retries.first().copied().unwrap_or(CLAIM_LEASE),
                     submission_overdue: settings.seconds("SUBMISSION_OVERDUE_SECONDS"),
                     replay_window: settings.seconds("REPLAY_WINDOW_SECONDS"),
                     webhook_cycle: settings.seconds("WEBHOOK_CYCLE_SECONDS"),
                     expiry_grace: settings.seconds("EXPIRY_GRACE_SECONDS"),
                 },
-                retries: settings.seconds_list("SUBMISSION_RETRY_SECONDS"),
+                retries,
             },
         };
         settings.finish()?;

@@ -1,8 +1,6 @@
 //! Asking FlexFactor: with whose credentials, by which calls, and what the answers mean.
 
-use flexfactor::{
-    Account, CancelExternally, FindOrder, FoundOrder, Lookup, Outcome, ReadOrder, ReadOutcome, Refused,
-};
+use flexfactor::{Account, CancelExternally, FindOrder, Lookup, Outcome, ReadOrder, ReadOutcome, Refused};
 use jiff::{SignedDuration, Timestamp};
 use lambda_kit::telemetry::{count, metric};
 use models::ids::ProviderOrderId;
@@ -86,26 +84,34 @@ where
         };
         let found = match self.provider.find_order(&self.account, lookup, self.now).await {
             Outcome::Done(found) => found,
-            Outcome::Refused(refused) => return Sighting::NoAnswer(words(&refused)),
-            Outcome::Unknown(lost) => return Sighting::NoAnswer(lost.to_string()),
+            // FlexFactor's words stay out of the log: they may repeat what was sent.
+            Outcome::Refused(refused) => {
+                tracing::warn!(order = %order.key, http = refused.http, "the list of orders was refused");
+                return Sighting::NoAnswer(words(&refused));
+            }
+            Outcome::Unknown(lost) => {
+                tracing::warn!(order = %order.key, %lost, "the list of orders gave no answer");
+                return Sighting::NoAnswer(lost.to_string());
+            }
         };
         match found.as_slice() {
             [] => Sighting::NotFound,
             // Read by its id: one way of understanding an order, whatever way led to it.
-            [FoundOrder { provider_order, .. }] => {
-                Sighting::One(provider_order.clone(), self.read(order, provider_order).await)
-            }
+            [id] => Sighting::One(id.clone(), self.read(order, id).await),
             [_, _, ..] => Sighting::Several,
         }
     }
 
     /// Cancels whatever FlexFactor has under our own id.
     pub(crate) async fn call_off(&self, order: &Order) -> CalledOff {
-        match self.provider.cancel_externally(&self.account, &order.key.order_id, self.now).await {
-            Outcome::Done(()) => CalledOff::Done,
-            Outcome::Refused(refused) => CalledOff::Refused(words(&refused)),
-            Outcome::Unknown(lost) => CalledOff::NoAnswer(lost.to_string()),
-        }
+        let cancelled = self.provider.cancel_externally(&self.account, &order.key.order_id, self.now).await;
+        let (called_off, how) = match cancelled {
+            Outcome::Done(()) => (CalledOff::Done, "confirmed"),
+            Outcome::Refused(refused) => (CalledOff::Refused(words(&refused)), "refused"),
+            Outcome::Unknown(lost) => (CalledOff::NoAnswer(lost.to_string()), "not answered"),
+        };
+        tracing::warn!(order = %order.key, how, "the order was called off by our own id");
+        called_off
     }
 }
 

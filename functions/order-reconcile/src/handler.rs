@@ -94,21 +94,23 @@ where
             // The index lags behind the table, or the message came twice: somebody has looked already.
             return Ok(());
         }
-        let step = match reconcile::look(&order, &self.rules.look, as_of) {
+        // A message may have waited: what follows is decided by the clock, unless the sweep was asked to look ahead of it.
+        let now = as_of.max(self.clock.now());
+        let step = match reconcile::look(&order, &self.rules.look, now) {
             Looking::Do(step) => step,
             Looking::Ask(id) => {
                 let heard = self.read(&order, &id).await?;
-                Step::Settle(after_read(&order, &heard, &self.rules.look, as_of))
+                Step::Settle(after_read(&order, &heard, &self.rules.look, now))
             }
             Looking::Find => {
                 let sighting = self.find(&order).await?;
-                after_find(&order, &sighting, &self.rules.look, as_of)
+                after_find(&order, &sighting, &self.rules.look, now)
             }
         };
-        self.take(&order, step, as_of).await
+        self.take(&order, step, now).await
     }
 
-    async fn take(&self, order: &Order, step: Step, as_of: Timestamp) -> Result<(), ReconcileError> {
+    async fn take(&self, order: &Order, step: Step, now: Timestamp) -> Result<(), ReconcileError> {
         let change = match step {
             Step::Settle(change) => change,
             Step::Resubmit(change) => {
@@ -120,8 +122,7 @@ where
             // Repeating a cancel is safe: if the process dies before the change, the next look cancels again.
             Step::CallOff => {
                 let called_off = self.call_off(order).await?;
-                tracing::warn!(order = %order.key, ?called_off, "the order was called off by our own id");
-                after_call_off(order, &called_off, as_of)
+                after_call_off(order, &called_off, now)
             }
         };
         self.settle(order, &change).await
@@ -163,8 +164,12 @@ where
 
     /// Whom to ask about the order; or why nobody can be asked, which the order's schedule bounds.
     async fn asking(&self, order: &Order) -> Result<Result<Asking<'_, P>, String>, StoreError> {
-        let Some(merchant) = self.merchants.find_merchant(&order.key.merchant).await? else {
-            return Ok(Err("The merchant is not configured any more.".to_owned()));
+        let merchant = match self.merchants.find_merchant(&order.key.merchant).await {
+            Ok(Some(merchant)) => merchant,
+            Ok(None) => return Ok(Err("The merchant is not configured any more.".to_owned())),
+            // That is no fault of the order's: its schedule goes on, so that it does not stay at the head of what is due.
+            Err(error @ StoreError::Corrupt { .. }) => return Ok(Err(error.to_string())),
+            Err(error) => return Err(error),
         };
         if order.submission.account.as_ref().is_some_and(|account| *account != merchant.account()) {
             let why = "The order went to another account than the merchant has now.";
@@ -189,7 +194,7 @@ where
         let order = OrderKey { merchant: merchant.clone(), order_id: event.order_id.clone() };
         let (fate, next) = match self.store.apply(&order, &event, self.clock.now()).await? {
             Applied::Done | Applied::Duplicate | Applied::Replayed => (Fate::Matched, None),
-            Applied::Orphan => (Fate::Parked, due.again(as_of)),
+            Applied::Orphan => (Fate::Parked, due.again(as_of.max(self.clock.now()))),
             Applied::OtherProviderOrder => (Fate::Parked, None),
         };
         if self.store.settle_orphan(key, due, fate, next).await? {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 
 use flexfactor::mapping::{EvaluateStatus, OrderStatus};
-use flexfactor::{FoundOrder, ListNames, Lookup, Lost, OrderAnswer, Outcome, OutcomeAnswer, Refused};
+use flexfactor::{ListNames, Lookup, Lost, OrderAnswer, Outcome, OutcomeAnswer, Refused};
 use jiff::SignedDuration;
 use lambda_kit::queue::OrderMessage;
 use lambda_kit::secrets::SecretError;
@@ -108,16 +108,19 @@ impl ReadOutcome for Provider {
 }
 
 impl FindOrder for Provider {
-    async fn find_order(&self, _: &Account, lookup: Lookup<'_>, now: Timestamp) -> Outcome<Vec<FoundOrder>> {
+    async fn find_order(
+        &self,
+        _: &Account,
+        lookup: Lookup<'_>,
+        now: Timestamp,
+    ) -> Outcome<Vec<ProviderOrderId>> {
         self.called(format!("find {}", lookup.order_id));
         assert!(lookup.since < now && lookup.mid == "m");
         if self.is_down() {
             return Outcome::Unknown(Lost::ServerFailed(503));
         }
-        let answer = OrderAnswer { status: OrderStatus::Draft, word: "Draft".to_owned() };
         let ids = self.ids.lock().unwrap().get(lookup.order_id.as_str()).cloned().unwrap_or_default();
-        let found = |id: &str| FoundOrder { provider_order: id.parse().unwrap(), answer: answer.clone() };
-        Outcome::Done(ids.into_iter().map(found).collect())
+        Outcome::Done(ids.into_iter().map(|id| id.parse().unwrap()).collect())
     }
 }
 
@@ -136,6 +139,7 @@ type Tested = Reconcile<&'static MemoryTable, Queue, &'static MemoryTable, Secre
 fn times() -> Times {
     Times {
         lease: SignedDuration::from_secs(90),
+        repeat_after: SignedDuration::from_secs(5),
         submission_overdue: SignedDuration::from_mins(15),
         replay_window: SignedDuration::from_hours(24),
         webhook_cycle: SignedDuration::from_hours(24),
@@ -435,6 +439,50 @@ async fn past_the_replay_window_an_order_is_called_off_and_handed_back() {
     let calls = tested.calls();
     assert_eq!(calls.iter().filter(|call| *call == "cancel lost").count(), 1, "{calls:?}");
     assert_eq!(calls.last().unwrap(), "cancel lost");
+}
+
+/// Attempts that fail between the looks must not move the schedule's bound, nor bring the looks closer together.
+#[tokio::test]
+async fn attempts_between_the_looks_do_not_move_the_bound() {
+    let tested = tested();
+    let key = tested.lost("lost").await;
+    *tested.provider.is_down.lock().unwrap() = true;
+    let mut looks = Vec::new();
+    while let Some(due) = tested.order(&key).await.due {
+        looks.push(due.at);
+        tested.look(&key, due.at).await;
+        if tested.handed_on() > 0 {
+            let now = due.at + SignedDuration::from_secs(60);
+            let claim =
+                Claim { key: IdempotencyKey::from_random([2; 16]), account: "sandbox/m".to_owned(), now };
+            tested.store.claim(&key, &claim, &times()).await.unwrap();
+            let order = tested.order(&key).await;
+            let lost = Submitted::Lost(models::order::Reason::new(ReasonCode::ProviderFailed, "503"));
+            tested.store.record(&order, &lost, &times(), now).await.unwrap();
+        }
+        assert!(looks.len() < 100);
+    }
+    let lasted = looks.last().unwrap().duration_since(looks[0]);
+    assert_eq!(looks.len(), OUTCOME.waits().count() + 1);
+    assert!(
+        lasted >= OUTCOME.bound() && lasted < OUTCOME.bound() + SignedDuration::from_mins(10),
+        "{lasted:#}"
+    );
+}
+
+/// What is rejected is over until FlexFactor shows to have it: then it is open, and due.
+#[tokio::test]
+async fn an_order_that_shows_to_be_there_after_its_refusal_is_open_and_due() {
+    let tested = tested();
+    let order = tested.claimed("p-1").await;
+    let refused = Submitted::Refused { words: "HTTP 400".to_owned() };
+    tested.store.record(&order, &refused, &times(), start()).await.unwrap();
+    let refunded = event("p-1", EventKind::Refunded, "order.refunded");
+    tested.store.apply(&order.key, &refunded, start()).await.unwrap();
+    tested.says("p-1", "Processing");
+    let order = tested.look(&order.key, start()).await;
+    assert_eq!((order.status, order.refund), (Status::Pending, Facet::Confirmed));
+    assert_eq!(order.due.map(|due| due.reason), Some(DueReason::WebhookOverdue));
 }
 
 #[tokio::test]

@@ -56,9 +56,10 @@ impl ReconcileSettings {
             rules: ReconcileRules {
                 look: LookRules {
                     times: Times {
-                        // This function claims nothing.
+                        // This function submits nothing.
                         lease: SignedDuration::ZERO,
-                        submission_overdue: settings.seconds("SUBMISSION_OVERDUE_SECONDS"),
+                        repeat_after: SignedDuration::ZERO,
+                        submission_overdue: SignedDuration::ZERO,
                         replay_window: settings.seconds("REPLAY_WINDOW_SECONDS"),
                         webhook_cycle: settings.seconds("WEBHOOK_CYCLE_SECONDS"),
                         expiry_grace: settings.seconds("EXPIRY_GRACE_SECONDS"),

@@ -82,6 +82,11 @@ impl Client {
         })
     }
 
+    /// How long one call may take.
+    pub(crate) fn call_time(&self) -> Duration {
+        self.call_time
+    }
+
     /// What requests are made with.
     pub(crate) fn http(&self) -> &reqwest::Client {
         &self.http

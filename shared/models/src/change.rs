@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::ids::{IdempotencyKey, ProviderOrderId};
 use crate::order::{Due, Facet, Order, Reason, Tag};
-use crate::status::{Status, Transition};
+use crate::status::Transition;
 use crate::time::to_millis;
 
 /// What must hold, beyond the status, for a change to be made.
@@ -23,7 +23,7 @@ pub enum Guard {
     NoOpenSignal,
     /// The present claim is this attempt's.
     Attempt(u32),
-    /// Nobody holds a claim at this moment: the status is not `Submitting`, or its lease is over.
+    /// Nobody holds a claim at this moment: there is no lease, or it is over.
     LeaseOver(Timestamp),
     /// The first attempt was later than this, or there was none.
     FirstAttemptAfter(Timestamp),
@@ -55,6 +55,8 @@ pub enum Effect {
     },
     /// Give the claim back.
     EndLease,
+    /// The attempt is over, but its call may still be under way: nobody claims before this.
+    HoldUntil(Timestamp),
     /// The attempts so far sent nothing, the present one included: the first that counts is still to come.
     ForgetAttempts,
     /// The decline is no longer needed.
@@ -126,10 +128,7 @@ impl Guard {
             Self::NoProviderOrder => order.provider_order.is_none(),
             Self::NoOpenSignal => !order.has_open_signal(),
             Self::Attempt(attempt) => order.submission.attempts == *attempt,
-            Self::LeaseOver(now) => {
-                order.status != Status::Submitting
-                    || order.submission.lease_until.is_none_or(|until| until <= to_millis(*now))
-            }
+            Self::LeaseOver(now) => order.submission.lease_until.is_none_or(|until| until <= to_millis(*now)),
             Self::FirstAttemptAfter(limit) => {
                 order.submission.first_attempt_at.is_none_or(|first| first > to_millis(*limit))
             }
@@ -155,6 +154,7 @@ impl Effect {
                 submission.lease_until = Some(to_millis(*lease_until));
             }
             Self::EndLease => order.submission.lease_until = None,
+            Self::HoldUntil(until) => order.submission.lease_until = Some(to_millis(*until)),
             Self::ForgetAttempts => {
                 order.submission.unsent = order.submission.attempts;
                 order.submission.first_attempt_at = None;

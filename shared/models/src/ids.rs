@@ -38,6 +38,8 @@ fn check(text: &str, max: usize, allowed: &'static str, ok: impl Fn(char) -> boo
         "" => Err(IdError::Empty),
         _ if text.len() > max => Err(IdError::TooLong(max)),
         _ if !text.chars().all(ok) => Err(IdError::Character(allowed)),
+        // In an address these would name something else.
+        "." | ".." => Err(IdError::Character(allowed)),
         _ if holds_card_number(text) => Err(IdError::CardNumber),
         _ => Ok(()),
     }

@@ -86,11 +86,18 @@ impl Due {
         Some(Self { looks: self.looks.saturating_add(1), ..Self::new(later(now, wait), self.reason) })
     }
 
-    /// How many looks for `reason` the order in hand has behind it.
+    /// The same with the looks that the order in hand has behind it for this reason.
     #[must_use]
     pub fn counted(mut self, before: Option<Self>) -> Self {
         self.looks = before.filter(|due| due.reason == self.reason).map_or(0, |due| due.looks);
         self
+    }
+
+    /// The same, but not before the look that the order in hand has coming for this reason.
+    #[must_use]
+    pub fn not_before(self, before: Option<Self>) -> Self {
+        let at = before.filter(|due| due.reason == self.reason).map_or(self.at, |due| due.at.max(self.at));
+        Self { at, ..self.counted(before) }
     }
 }
 
@@ -192,7 +199,7 @@ pub enum ReasonCode {
     ProviderFailed,
     /// The window ended while the provider still worked on it.
     WindowOver,
-    /// The window ended and it was never submitted.
+    /// It could not be submitted within the bound, and nothing was sent.
     NeverSubmitted,
     /// The outcome stayed unknown until the bound was used up.
     OutcomeUnknown,

@@ -193,8 +193,8 @@ pub fn after_read(order: &Order, heard: &Heard, rules: &LookRules, now: Timestam
         }
     };
     let is_known = transition.from().contains(&order.status);
-    let ends = transition.to().is_some_and(Status::is_terminal) || order.status.is_terminal();
-    let due = if ends { None } else { Some(next_cycle(order, &rules.times, now)) };
+    let status = transition.to().filter(|_| is_known).unwrap_or(order.status);
+    let due = if status.is_terminal() { None } else { Some(next_cycle(order, &rules.times, now)) };
     let mut change = Change::new(if is_known { transition } else { Transition::Note }, now)
         .guard(Guard::Version(order.version))
         .effect(Effect::Due(due));

@@ -13,6 +13,8 @@ use crate::time::later;
 pub struct Times {
     /// How long a claim holds: longer than a function can run, so that two never submit at once.
     pub lease: SignedDuration,
+    /// For how long after an outcome that is not known nobody submits again: the call may still be under way.
+    pub repeat_after: SignedDuration,
     /// After which time an order that should have been submitted is looked at.
     pub submission_overdue: SignedDuration,
     /// How long after the first attempt the provider still knows the key (24 hours, documented for cancel: ff/cancel).
@@ -58,8 +60,8 @@ pub enum ClaimRefused {
     NoOrder,
     /// The provider has it, or it has ended: nothing to submit.
     Settled(Status),
-    /// Somebody else is submitting it now.
-    Held,
+    /// Somebody else is submitting it, or a call that gave no answer may still be under way, until then.
+    Held(Timestamp),
     /// The provider's id of it is known: it is to be read, not submitted.
     AtProvider,
     /// The provider may have forgotten the key: a further call could submit it twice. The order as it is.
@@ -73,9 +75,8 @@ pub fn why_refused(order: Option<&Order>, now: Timestamp) -> ClaimRefused {
     if !Transition::Claim.from().contains(&order.status) {
         return ClaimRefused::Settled(order.status);
     }
-    let is_held = order.submission.lease_until.is_some_and(|until| until > now);
-    if order.status == Status::Submitting && is_held {
-        return ClaimRefused::Held;
+    if let Some(until) = order.submission.lease_until.filter(|until| *until > now) {
+        return ClaimRefused::Held(until);
     }
     if order.provider_order.is_some() {
         return ClaimRefused::AtProvider;
@@ -207,20 +208,23 @@ pub(crate) fn close(transition: Transition, now: Timestamp) -> Change {
 /// Gives the claim back as if it had never been taken, but for its count.
 fn release(order: &Order, reason: Reason, times: &Times, now: Timestamp) -> Change {
     let due = Due::new(later(now, times.submission_overdue), DueReason::SubmissionOverdue);
-    end_attempt(Transition::Release, order, reason, due, now).effect(Effect::ForgetAttempts)
+    end_attempt(Transition::Release, order, reason, due, now)
+        .effect(Effect::EndLease)
+        .effect(Effect::ForgetAttempts)
 }
 
 fn lose_track(order: &Order, reason: Reason, times: &Times, now: Timestamp) -> Change {
     let due = Due::new(later(now, times.submission_overdue), DueReason::OutcomeUnknown);
     end_attempt(Transition::LoseTrack, order, reason, due, now)
+        .effect(Effect::HoldUntil(later(now, times.repeat_after)))
 }
 
-/// Ends this attempt, and no other, without an outcome. The looks behind it stay counted: attempts must not move the bound.
+/// Ends this attempt, and no other, without an outcome. The looks behind it stay counted and the next one where it is:
+/// attempts must not move the bound.
 fn end_attempt(transition: Transition, order: &Order, reason: Reason, due: Due, now: Timestamp) -> Change {
     Change::new(transition, now)
         .guard(Guard::Attempt(order.submission.attempts))
         .guard(Guard::NoOpenSignal)
         .effect(Effect::Reason(reason))
-        .effect(Effect::Due(Some(due.counted(order.due))))
-        .effect(Effect::EndLease)
+        .effect(Effect::Due(Some(due.not_before(order.due))))
 }

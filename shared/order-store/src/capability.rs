@@ -4,7 +4,7 @@
 use std::future::Future;
 
 use jiff::Timestamp;
-use models::change::Change;
+use models::change::{Change, Guard};
 use models::event::{OrderEvent, Resolution};
 use models::history::Entry;
 use models::ids::{ContentHash, MerchantId, OrderKey};
@@ -256,6 +256,14 @@ async fn make<T: Table>(table: &T, key: &OrderKey, change: Change) -> Result<Opt
     Err(raced(key))
 }
 
+/// Whether the order is as this change, and none after it, left it.
+fn is_made(change: &Change, order: &Order) -> bool {
+    let next = |guard: &Guard| matches!(guard, Guard::Version(version) if version.saturating_add(1) == order.version);
+    change.guards.iter().any(next)
+        && order.updated_at == change.at
+        && change.transition.to().is_none_or(|to| order.status == to)
+}
+
 fn raced(key: &OrderKey) -> StoreError {
     StoreError::Unavailable(format!("{key} changed {RACES_MAX} times while one change was to be made"))
 }
@@ -315,6 +323,11 @@ impl<T: Table> Look for T {
     }
 
     async fn settle(&self, key: &OrderKey, change: &Change) -> Result<bool, StoreError> {
-        Ok(matches!(self.change(key, change).await?, Changed::Made(_)))
+        Ok(match self.change(key, change).await? {
+            Changed::Made(_) => true,
+            // Our own write, whose answer was lost and which the SDK has repeated.
+            Changed::Refused(Some(order)) => is_made(change, &order),
+            Changed::Refused(None) => false,
+        })
     }
 }

@@ -155,7 +155,7 @@ pub(crate) struct Expected {
     pub(crate) is_confirmed: bool,
     pub(crate) is_refunded: bool,
     pub(crate) is_disputed: bool,
-    /// The lease is given back by whatever says where the order stands.
+    /// The lease is given back by whatever says where the order stands; without an answer it is kept for a while.
     pub(crate) has_lease: bool,
 }
 
@@ -181,6 +181,6 @@ pub(crate) fn expected(told: &[Told]) -> Expected {
         is_confirmed: of(Hook::Completed),
         is_refunded,
         is_disputed,
-        has_lease: spoken.is_empty(),
+        has_lease: spoken.iter().all(|status| *status == Status::Unknown),
     }
 }

@@ -184,6 +184,7 @@ impl Functions {
         let is_forgotten = self.env.is_broken(Rule::ReplayWindow);
         Times {
             lease: CLAIM_LEASE,
+            repeat_after: SignedDuration::from_secs(90),
             submission_overdue: SUBMISSION_OVERDUE,
             replay_window: SignedDuration::from_hours(if is_forgotten { 24 * 365 } else { 24 }),
             webhook_cycle: SignedDuration::from_hours(24),

@@ -67,6 +67,7 @@ impl Observed {
             | Effect::Confirmation(_)
             | Effect::StartAttempt { .. }
             | Effect::EndLease
+            | Effect::HoldUntil(_)
             | Effect::ForgetAttempts
             | Effect::DropRequest
             | Effect::Refund(_)

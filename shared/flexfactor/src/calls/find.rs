@@ -9,12 +9,11 @@ use std::future::Future;
 use jiff::Timestamp;
 use models::ids::{OrderId, ProviderOrderId};
 use serde_json::Value;
+use tokio::time::timeout;
 
-use super::read::{OrderAnswer, understand};
 use crate::account::Account;
 use crate::client::Client;
 use crate::outcome::{Lost, Outcome};
-use crate::wire::order::OrderResponse;
 
 /// Orders asked for in one page.
 const PAGE_ORDERS: usize = 100;
@@ -43,24 +42,16 @@ pub struct Lookup<'a> {
     pub names: &'a ListNames,
 }
 
-/// An order that was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundOrder {
-    /// FlexFactor's id of it.
-    pub provider_order: ProviderOrderId,
-    /// What the list says of it.
-    pub answer: OrderAnswer,
-}
-
 /// Asking FlexFactor whether it has an order.
 pub trait FindOrder: Send + Sync {
-    /// All orders that have our id; more than one if FlexFactor took it more than once.
+    /// FlexFactor's ids of all orders that have ours; more than one if it took the order more than once. All pages together
+    /// take no longer than one call.
     fn find_order(
         &self,
         account: &Account,
         lookup: Lookup<'_>,
         now: Timestamp,
-    ) -> impl Future<Output = Outcome<Vec<FoundOrder>>> + Send;
+    ) -> impl Future<Output = Outcome<Vec<ProviderOrderId>>> + Send;
 }
 
 impl FindOrder for Client {
@@ -69,37 +60,47 @@ impl FindOrder for Client {
         account: &Account,
         lookup: Lookup<'_>,
         now: Timestamp,
-    ) -> Outcome<Vec<FoundOrder>> {
-        let mut found = Vec::new();
-        for number in 1..=PAGES_MAX {
-            let mut url = self.url(account.environment, &["orders"]);
-            url.query_pairs_mut()
-                .append_pair("query", lookup.order_id.as_str())
-                .append_pair("mid", lookup.mid)
-                .append_pair("from", &lookup.since.to_string())
-                .append_pair("orderBy", "createdOn")
-                .append_pair("sort", "asc")
-                .append_pair("pageSize", &PAGE_ORDERS.to_string())
-                .append_pair("pageNumber", &number.to_string());
-            let call = || self.http().get(url.clone());
-            let page = self.call_json::<Value>(account, now, call).await;
-            let page = match page.understood(|page| read_page(&page, &lookup)) {
-                Outcome::Done(page) => page,
-                Outcome::Refused(refused) => return Outcome::Refused(refused),
-                Outcome::Unknown(lost) => return Outcome::Unknown(lost),
-            };
-            found.extend(page.found);
-            if !page.has_next {
-                return Outcome::Done(found);
-            }
-        }
-        // A list that does not end is no answer to the question.
-        Outcome::Unknown(Lost::Malformed)
+    ) -> Outcome<Vec<ProviderOrderId>> {
+        let reading = read_pages(self, account, lookup, now);
+        timeout(self.call_time(), reading).await.unwrap_or(Outcome::Unknown(Lost::TimedOut))
     }
 }
 
+async fn read_pages(
+    client: &Client,
+    account: &Account,
+    lookup: Lookup<'_>,
+    now: Timestamp,
+) -> Outcome<Vec<ProviderOrderId>> {
+    let mut found = Vec::new();
+    for number in 1..=PAGES_MAX {
+        let mut url = client.url(account.environment, &["orders"]);
+        url.query_pairs_mut()
+            .append_pair("query", lookup.order_id.as_str())
+            .append_pair("mid", lookup.mid)
+            .append_pair("from", &lookup.since.to_string())
+            .append_pair("orderBy", "createdOn")
+            .append_pair("sort", "asc")
+            .append_pair("pageSize", &PAGE_ORDERS.to_string())
+            .append_pair("pageNumber", &number.to_string());
+        let call = || client.http().get(url.clone());
+        let page = client.call_json::<Value>(account, now, call).await;
+        let page = match page.understood(|page| read_page(&page, &lookup)) {
+            Outcome::Done(page) => page,
+            Outcome::Refused(refused) => return Outcome::Refused(refused),
+            Outcome::Unknown(lost) => return Outcome::Unknown(lost),
+        };
+        found.extend(page.found);
+        if !page.has_next {
+            return Outcome::Done(found);
+        }
+    }
+    // A list that does not end is no answer to the question.
+    Outcome::Unknown(Lost::Malformed)
+}
+
 struct Page {
-    found: Vec<FoundOrder>,
+    found: Vec<ProviderOrderId>,
     has_next: bool,
 }
 
@@ -114,8 +115,7 @@ fn read_page(page: &Value, lookup: &Lookup<'_>) -> Option<Page> {
     Some(Page { found, has_next })
 }
 
-fn read_found(order: &Value) -> Option<FoundOrder> {
-    let order: OrderResponse = serde_json::from_value(order.clone()).ok()?;
-    let provider_order = order.id.as_deref()?.parse().ok()?;
-    Some(FoundOrder { provider_order, answer: understand(order)? })
+/// Only the id: what else a listed order holds is not documented.
+fn read_found(order: &Value) -> Option<ProviderOrderId> {
+    order.get("id")?.as_str()?.parse().ok()
 }

@@ -9,7 +9,7 @@ use models::card_guard::redact_word;
 
 pub use cancel::CancelExternally;
 pub use evaluate::{Evaluate, EvaluateAnswer};
-pub use find::{FindOrder, FoundOrder, ListNames, Lookup};
+pub use find::{FindOrder, ListNames, Lookup};
 pub use read::{OrderAnswer, OutcomeAnswer, ReadOrder, ReadOutcome};
 
 /// Longest status word kept, in bytes. Known ones have at most 15.

@@ -83,7 +83,7 @@ impl ReadOutcome for Client {
 }
 
 /// The status of an order, by its name, or by its number where it has none.
-pub(super) fn understand(answer: OrderResponse) -> Option<OrderAnswer> {
+fn understand(answer: OrderResponse) -> Option<OrderAnswer> {
     match (answer.status_name, answer.status) {
         (Some(word), _) => {
             let word = bounded(word);

@@ -79,7 +79,7 @@ impl Notice {
                 Self::Order(OrderEvent {
                     kind,
                     name: bounded(&body.event.to_ascii_lowercase()),
-                    occurred_at: redact_text(&bounded(&body.time_stamp)),
+                    occurred_at: moment(&body.time_stamp),
                     order_id,
                     provider_order,
                     confirmation: body
@@ -93,6 +93,12 @@ impl Notice {
             Subject::Unknown => Self::Unknown(NoticeError::Event(redact_word(&bounded(&body.event)))),
         }
     }
+}
+
+/// The event's time as it was written, by which a resent copy is known. What is no time is kept as any text is.
+fn moment(text: &str) -> String {
+    let text = bounded(text);
+    if text.parse::<jiff::Timestamp>().is_ok() { text } else { redact_text(&text) }
 }
 
 fn bounded(text: &str) -> String {

@@ -120,10 +120,8 @@ impl Expressions {
                 format!("{name} = {value}")
             }
             Guard::LeaseOver(now) => {
-                let (status, submitting) =
-                    (self.name(attr::STATUS), self.value(text(Status::Submitting.word())));
                 let (lease, now) = (self.name(attr::LEASE_UNTIL), self.value(time(*now)));
-                format!("({status} <> {submitting} OR attribute_not_exists({lease}) OR {lease} <= {now})")
+                format!("(attribute_not_exists({lease}) OR {lease} <= {now})")
             }
             Guard::FirstAttemptAfter(limit) => {
                 let (name, value) = (self.name(attr::FIRST_ATTEMPT_AT), self.value(time(*limit)));
@@ -169,6 +167,7 @@ impl Expressions {
                 self.set(attr::LEASE_UNTIL, time(*lease_until));
             }
             Effect::EndLease => self.remove(attr::LEASE_UNTIL),
+            Effect::HoldUntil(until) => self.set(attr::LEASE_UNTIL, time(*until)),
             Effect::ForgetAttempts => {
                 let (unsent, attempts) = (self.name(attr::UNSENT), self.name(attr::ATTEMPTS));
                 self.sets.push(format!("{unsent} = {attempts}"));

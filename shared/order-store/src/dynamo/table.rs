@@ -176,17 +176,19 @@ impl Table for DynamoTable {
             .send()
             .await
             .map_err(unavailable)?;
-        let keys = output.items().iter().map(|item| {
+        let keys = output.items().iter().filter_map(|item| {
             let part =
                 |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
             let key = key::ItemKey { pk: part(attr::PK), sk: part(attr::SK) };
             let order = key::parse_order(&key.pk).map(DueKey::Order);
-            order.or_else(|| key::parse_parked(&key).map(DueKey::Parked)).ok_or_else(|| StoreError::Corrupt {
-                item: key.pk,
-                why: "an item of no known kind is in the due index".to_owned(),
-            })
+            let found = order.or_else(|| key::parse_parked(&key).map(DueKey::Parked));
+            if found.is_none() {
+                // It must not keep the others of its shard from being found.
+                tracing::error!(sk = key.sk, "an item of no known kind is in the due index");
+            }
+            found
         });
-        keys.collect()
+        Ok(keys.collect())
     }
 
     async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, StoreError> {

@@ -56,7 +56,12 @@ fn any_effects() -> impl Strategy<Value = Vec<Effect>> {
         account: format!("a-{byte}"),
         lease_until,
     });
-    let lease = prop_oneof![attempt, Just(Effect::EndLease), Just(Effect::ForgetAttempts)];
+    let lease = prop_oneof![
+        attempt,
+        Just(Effect::EndLease),
+        any_time().prop_map(Effect::HoldUntil),
+        Just(Effect::ForgetAttempts)
+    ];
     (
         prop::option::of(reason),
         prop::option::of(any_due().prop_map(Effect::Due)),

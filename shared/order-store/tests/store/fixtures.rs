@@ -35,6 +35,7 @@ pub(crate) fn order(order_id: &str) -> Order {
 pub(crate) fn times() -> Times {
     Times {
         lease: SignedDuration::from_secs(90),
+        repeat_after: SignedDuration::from_secs(60),
         submission_overdue: SignedDuration::from_mins(15),
         replay_window: SignedDuration::from_hours(24),
         webhook_cycle: SignedDuration::from_hours(24),

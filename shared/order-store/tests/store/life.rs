@@ -41,6 +41,7 @@ on_each_table!(
     no_claim_once_the_provider_s_id_is_known,
     an_answer_under_another_provider_order_is_not_recorded,
     our_own_repeated_write_is_no_replay,
+    our_own_repeated_look_is_told_as_made,
     a_webhook_before_the_answer_wins,
     an_event_has_its_effect_once,
     a_replayed_delivery_is_told_apart_from_a_duplicate,
@@ -101,7 +102,7 @@ async fn a_claim_excludes_others_until_its_lease_is_over(table: &impl Table) {
     let order_key = taken(table, "INV-1").await;
     granted(table, &order_key, 0).await;
     let refused = table.claim(&order_key, &claim_at(1, 2), &times()).await.unwrap();
-    assert!(matches!(refused, Claimed::Refused(ClaimRefused::Held)), "{refused:?}");
+    assert!(matches!(refused, Claimed::Refused(ClaimRefused::Held(_))), "{refused:?}");
     assert_eq!(granted(table, &order_key, 2).await.submission.attempts, 2);
 }
 
@@ -149,6 +150,17 @@ async fn an_answer_under_another_provider_order_is_not_recorded(table: &impl Tab
     let recorded = table.record(&order, &answered(Verdict::Working), &times(), start()).await.unwrap();
     let Recorded::OtherProviderOrder(stored) = recorded else { panic!("{recorded:?}") };
     assert_eq!(stored.provider_order.unwrap().as_str(), "first");
+}
+
+/// A look whose write was made and whose answer was lost is refused by itself when the SDK repeats it.
+async fn our_own_repeated_look_is_told_as_made(table: &impl Table) {
+    let order_key = taken(table, "INV-1").await;
+    let order = Table::read(table, &order_key).await.unwrap().unwrap();
+    let escalate = Change::new(Transition::Escalate, start()).knowing(&order);
+    assert!(table.settle(&order_key, &escalate).await.unwrap());
+    assert!(table.settle(&order_key, &escalate).await.unwrap(), "it is our own");
+    let later = Change::new(Transition::Escalate, start() + SignedDuration::from_secs(1)).knowing(&order);
+    assert!(!table.settle(&order_key, &later).await.unwrap(), "somebody else was faster");
 }
 
 /// The SDK repeats a write whose answer was lost, and is then refused by its own.

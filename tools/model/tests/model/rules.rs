@@ -45,6 +45,7 @@ impl Rules {
     pub(crate) fn new(mutation: Option<Mutation>) -> Self {
         let times = Times {
             lease: SignedDuration::from_secs(90),
+            repeat_after: SignedDuration::from_secs(90),
             submission_overdue: SignedDuration::from_mins(15),
             replay_window: SignedDuration::from_hours(24),
             webhook_cycle: SignedDuration::from_hours(24),

@@ -63,7 +63,7 @@ pub(crate) fn claim(rules: &Rules, world: &mut World) {
     }
     match why_refused(Some(stored), now) {
         // The message waits until the lease is over.
-        ClaimRefused::Held => world.evaluations += 1,
+        ClaimRefused::Held(_) => world.evaluations += 1,
         ClaimRefused::Settled(_) | ClaimRefused::AtProvider | ClaimRefused::ReplayWindowOver(_) => {}
         ClaimRefused::NoOrder => panic!("there is an order"),
     }

@@ -3,8 +3,8 @@
 use flexfactor::mapping::{EvaluateStatus, OrderStatus};
 use flexfactor::wire::evaluate::EvaluateRequest;
 use flexfactor::{
-    Account, CancelExternally, Evaluate, EvaluateAnswer, FindOrder, FoundOrder, Lookup, Lost, OrderAnswer,
-    Outcome, OutcomeAnswer, ReadOrder, ReadOutcome,
+    Account, CancelExternally, Evaluate, EvaluateAnswer, FindOrder, Lookup, Lost, OrderAnswer, Outcome,
+    OutcomeAnswer, ReadOrder, ReadOutcome,
 };
 use jiff::Timestamp;
 use lambda_kit::clock::{Clock as _, Random as _};
@@ -63,12 +63,8 @@ impl Provider {
             Some(Fault::TimeoutThenEffect) => {
                 let (later, account) = (self.clone(), account.clone());
                 self.env.runtime().begin(async move {
-                    // Alone with the key: that FlexFactor takes two calls at one moment for two is feared of calls that
-                    // are under way together, which the claim rules out, not of one that the network held back.
                     later.env.pass(26_000, 45_000).await;
-                    if let Ok(mid) = later.mid(&account) {
-                        drop(later.place_now(&mid, &body));
-                    }
+                    drop(later.place(&account, body).await);
                 });
                 self.give_up(Fault::TimeoutThenEffect).await
             }
@@ -177,18 +173,12 @@ impl FindOrder for Provider {
         account: &Account,
         lookup: Lookup<'_>,
         _: Timestamp,
-    ) -> Outcome<Vec<FoundOrder>> {
+    ) -> Outcome<Vec<ProviderOrderId>> {
         let effect = || {
             let mid = self.mid(account)?;
             let world = self.world();
             let ours = world.orders_of(&mid).filter(|order| order.external_id == lookup.order_id.as_str());
-            let found = ours.filter_map(|order| {
-                Some(FoundOrder {
-                    provider_order: order.id.parse().ok()?,
-                    answer: answer_about(&world, order),
-                })
-            });
-            Ok(found.collect())
+            Ok(ours.filter_map(|order| order.id.parse().ok()).collect())
         };
         self.call(Fault::OF_CALLS, format!("FlexFactor find {}", lookup.order_id), effect).await
     }
