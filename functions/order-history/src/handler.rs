@@ -5,7 +5,7 @@
 //! entered fails its record: Lambda delivers the batch again from there, and when its retries are used up, tells the
 //! on-failure queue and goes on; the order's history then ends at the gap, which `models::history::verify` reports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use futures_util::future::join_all;
@@ -55,15 +55,21 @@ impl<S: KeepHistory> History<S> {
     /// The store was out of reach. That is no record's fault: the whole batch comes again.
     pub async fn keep(&self, event: StreamEvent) -> Result<DynamoDbEventResponse, StoreError> {
         let mut failed: Vec<(Place, HistoryError)> = Vec::new();
+        let mut unread: BTreeSet<OrderKey> = BTreeSet::new();
         let mut orders: BTreeMap<OrderKey, Vec<(Place, Step)>> = BTreeMap::new();
         for (place, record) in event.records.iter().enumerate() {
             match stream::read(record) {
+                // What follows one that can't be read must not close over it.
+                Ok(Seen::Step(step)) if unread.contains(&step.after.key) => {}
                 Ok(Seen::Step(step)) => {
                     orders.entry(step.after.key.clone()).or_default().push((place, *step));
                 }
                 Ok(Seen::Deleted) => deleted(),
                 Ok(Seen::Other) => {}
-                Err(error) => failed.push((place, error.into())),
+                Err(error) => {
+                    unread.extend(stream::order_of(record));
+                    failed.push((place, error.into()));
+                }
             }
         }
         let entered = join_all(orders.values().map(|steps| self.enter_all(steps))).await;

@@ -152,6 +152,21 @@ async fn a_record_without_its_predecessor_starts_a_new_chain_and_is_told() {
     assert!(verified(&history, &gap[4]).is_err_and(|why| why.starts_with("entry 3: its link")));
 }
 
+/// It comes again, perhaps to a version of this code that can read it: what follows it must not have closed over it.
+#[tokio::test]
+async fn what_follows_a_record_that_cannot_be_read_waits_for_it() {
+    let versions = life("INV-1", 4);
+    let history = history();
+    assert_eq!(failed(&history, &records(&versions)[..2]).await, None);
+    let mut batch = records(&versions)[2..].to_vec();
+    let read = batch[0].clone();
+    batch[0]["dynamodb"]["NewImage"]["status"]["S"] = json!("a status of tomorrow");
+    assert_eq!(failed(&history, &batch).await.as_deref(), Some("INV-1-3"));
+    batch[0] = read;
+    assert_eq!(failed(&history, &batch).await, None);
+    assert_eq!(verified(&history, &versions[4]), Ok(()));
+}
+
 #[tokio::test]
 async fn another_entry_for_the_same_version_is_refused_and_the_first_one_stays() {
     let versions = life("INV-1", 1);

@@ -120,9 +120,16 @@ where
                 change
             }
             // Repeating a cancel is safe: if the process dies before the change, the next look cancels again.
-            Step::CallOff => {
-                let called_off = self.call_off(order).await?;
-                after_call_off(order, &called_off, now)
+            Step::CallOff(hold) => {
+                if !self.store.settle(&order.key, &hold).await? {
+                    tracing::info!(order = %order.key, "the order changed while it was looked at");
+                    return Ok(());
+                }
+                let mut held = order.clone();
+                hold.apply(&mut held);
+                let called_off = self.call_off(&held).await?;
+                let change = after_call_off(&held, &called_off, now);
+                return self.settle(&held, &change).await;
             }
         };
         self.settle(order, &change).await

@@ -497,6 +497,23 @@ async fn a_cancel_without_an_answer_is_tried_again_until_the_bound() {
     assert!(cancels > 1, "{cancels}");
 }
 
+/// A second copy of the evaluation message must not submit what is being called off.
+#[tokio::test]
+async fn nothing_is_submitted_any_more_once_an_order_is_called_off() {
+    let mut tested = tested();
+    tested.rules.look.times.replay_window = SignedDuration::ZERO;
+    let key = tested.lost("lost").await;
+    *tested.provider.is_down.lock().unwrap() = true;
+    let order = tested.look(&key, hours(1)).await;
+    assert_eq!(order.status, Status::Unknown, "the cancel was not answered");
+    let claim =
+        Claim { key: IdempotencyKey::from_random([2; 16]), account: "sandbox/m".to_owned(), now: hours(2) };
+    let claimed = tested.store.claim(&key, &claim, &times()).await.unwrap();
+    assert!(matches!(claimed, order_store::capability::Claimed::Refused(_)), "{claimed:?}");
+    let (order, _) = tested.look_to_the_end(&key).await;
+    assert_eq!((order.status, order.submission.lease_until), (Status::Escalated, None));
+}
+
 #[tokio::test]
 async fn a_refused_repeat_is_not_repeated() {
     let tested = tested();

@@ -48,8 +48,9 @@ pub enum Step {
     Settle(Change),
     /// Hand the order on for submission, with the key it has; then make the change.
     Resubmit(Change),
-    /// Cancel at the provider whatever it may have under our own id; then [`after_call_off`].
-    CallOff,
+    /// Make the change, by which nobody submits the order any more; if it was made, cancel at the provider whatever it may
+    /// have under our own id; then [`after_call_off`], with the order as the change left it.
+    CallOff(Change),
 }
 
 /// Decides what to do about `order`, which is due at `now`.
@@ -86,7 +87,9 @@ fn look_at_received(order: &Order, now: Timestamp) -> Step {
 }
 
 fn look_at_unknown(order: &Order, now: Timestamp) -> Look {
-    if let (Some(until), Some(due)) = (order.submission.lease_until.filter(|until| *until > now), order.due) {
+    let held =
+        order.submission.lease_until.filter(|until| order.status == Status::Submitting && *until > now);
+    if let (Some(until), Some(due)) = (held, order.due) {
         let after_lease = Due { looks: due.looks, ..Due::new(until, due.reason) };
         // Also where a money signal is due: asking about it can wait for the claim's end.
         return Look::Do(Step::Settle(rearm(Some(after_lease), now).guard(Guard::Version(order.version))));
@@ -285,7 +288,10 @@ pub fn after_find(order: &Order, sighting: &Sighting, rules: &LookRules, now: Ti
             Some(due) if may_be_repeated(order, &rules.times, now) => {
                 Step::Resubmit(rearm(Some(due), now).knowing(order))
             }
-            Some(_) | None => Step::CallOff,
+            Some(_) | None => {
+                let hold = Change::new(Transition::Note, now).effect(Effect::HoldUntil(Timestamp::MAX));
+                Step::CallOff(hold.guard(Guard::Version(order.version)))
+            }
         },
     }
 }

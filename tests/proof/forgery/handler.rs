@@ -145,11 +145,9 @@ pub(crate) fn seen(wire: &Wire, world: World) -> Seen {
             parked_copy: SignedDuration::from_hours(24),
         },
     };
-    let status = quietly(|| {
-        // What is no request never comes to the handler; a panic (base64 that is none) is answered by 500 and no more.
-        let request = lambda_http::request::from_str(&wire.event()).ok()?;
-        Some(receiver.receive(&request).now_or_never().expect(at_once).status())
-    });
+    // What is no request never comes to the handler; a panic (base64 that is none) is answered by 500 and no more.
+    let request = quietly(|| lambda_http::request::from_str(&wire.event()).ok());
+    let status = request.map(|request| receiver.receive(&request).now_or_never().expect(at_once).status());
     // Only what was asked of the table can be in it.
     let is_written = store.writes.load(Ordering::Relaxed) > 0;
     let is_kept =

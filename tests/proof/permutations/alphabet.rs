@@ -159,10 +159,23 @@ pub(crate) struct Expected {
     pub(crate) has_lease: bool,
 }
 
+/// What is told last in this list is believed, written down here once more so that the code can't move both.
+const RANK: [Status; 8] = [
+    Status::Unknown,
+    Status::Rejected,
+    Status::Pending,
+    Status::CaptureRequired,
+    Status::Expired,
+    Status::Cancelled,
+    Status::Declined,
+    Status::Approved,
+];
+
 /// The highest rank of all that was told, and beside it the facets.
 pub(crate) fn expected(told: &[Told]) -> Expected {
     let spoken: Vec<Status> = told.iter().filter_map(|told| told.status()).collect();
-    let status = spoken.iter().copied().max().unwrap_or(Status::Submitting);
+    let rank = |status: &Status| RANK.iter().position(|ranked| ranked == status);
+    let status = spoken.iter().copied().max_by_key(rank).unwrap_or(Status::Submitting);
     let of = |hook| told.iter().any(|told| matches!(told, Told::Hook(other, _) if *other == hook));
     let (is_refunded, is_disputed) = (of(Hook::Refunded), of(Hook::Chargeback));
     let is_money_due = is_refunded || is_disputed;

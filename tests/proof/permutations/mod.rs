@@ -82,6 +82,8 @@ fn every_permutation_and_duplication_ends_in_the_same_state() {
         println!("  {fault}: {way:?}");
     }
     assert!(faults.is_empty());
+    // So that it can't pass by walking through nothing.
+    assert!(sequences > size(6_000_000, 18_000_000_000) && states > size(40_000, 270_000));
 }
 
 /// Beyond what can be walked through: up to three different events of each kind, each delivered up to four times.

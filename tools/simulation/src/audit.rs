@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use futures_util::FutureExt as _;
 use models::ids::ProviderOrderId;
-use models::order::{Facet, Order, Tag};
-use models::parked::{Parked, ParkedKind};
+use models::order::{Facet, Order, ReasonCode, Tag};
+use models::parked::{Parked, ParkedKind, Why};
+use models::refusal::Rule as RefusalRule;
 use models::status::Status;
 use sandbox::domain::event::{CHARGEBACK_RECEIVED, ORDER_COMPLETED, ORDER_REFUNDED};
 use sandbox::{Forgery, OrderEntry, Phase};
@@ -47,6 +48,8 @@ pub struct Finding {
 #[derive(Debug, Default)]
 pub(crate) struct Audit {
     pub(crate) findings: Vec<Finding>,
+    /// Orders by the status in which they ended.
+    pub(crate) statuses: BTreeMap<String, u64>,
     /// Orders handed back to people.
     pub(crate) handed_back: u64,
     /// Good declines that came too late, by our own delay, and are parked as such.
@@ -104,11 +107,14 @@ impl Audit {
             {
                 continue;
             }
-            let is_parked = parked.iter().any(|parked| {
+            // Refused for its age and for nothing else: a spoilt copy under its id says nothing of the good one.
+            let is_stale = parked.iter().any(|parked| {
                 let merchant = parked.key.merchant.as_ref().map(|id| id.as_str());
-                is_decline(parked.key.kind) && is(merchant, parked.order_id.as_ref().map(|id| id.as_str()))
+                let is_age =
+                    matches!(&parked.why, Why::Refusal(refusal) if refusal.rule == RefusalRule::Stale);
+                is_age && is(merchant, parked.order_id.as_ref().map(|id| id.as_str()))
             });
-            match is_parked {
+            match is_stale {
                 true => self.too_old += 1,
                 false => self.add(Damage::Lost, &good.order_id, "a good decline is nowhere"),
             }
@@ -128,6 +134,7 @@ impl Audit {
             let why = format!("it is {} and due {:?}", order.status, order.due.map(|due| due.at));
             self.add(Damage::NotTerminal, name, why);
         }
+        *self.statuses.entry(order.status.to_string()).or_default() += 1;
         if order.status == Status::Escalated {
             self.handed_back += 1;
         }
@@ -138,7 +145,7 @@ impl Audit {
         }
         match ours.first() {
             Some(entry) => self.compare(name, order, entry),
-            None if matches!(order.status, Status::Rejected | Status::Expired | Status::Escalated) => {}
+            None if is_rightly_nowhere(order) => {}
             None => self.add(
                 Damage::Mismatch,
                 name,
@@ -226,6 +233,11 @@ impl Audit {
                 self.add(Damage::NotTerminal, "-", why);
             }
         }
+        for parked in world.functions.store.table().parked() {
+            if parked.due.is_some() {
+                self.add(Damage::NotTerminal, "-", format!("the parked {} is still due", parked.key.id));
+            }
+        }
         if !matches!(world.functions.store.index_agrees().now_or_never(), Some(Ok(true))) {
             self.add(Damage::Mismatch, "-", "the observer's index of what is due is not the table's");
         }
@@ -264,11 +276,29 @@ fn was_told(entry: &OrderEntry, event: &str) -> bool {
     entry.webhooks.iter().any(|webhook| webhook.event == event && webhook.delivered)
 }
 
-/// Charged after the order had ended here, and no webhook of it ever arrived: only asking for ever could find it.
+/// Charged after its window was over, and no webhook of it ever arrived: only asking for ever could find it.
 fn is_untold(order: &Order, entry: &OrderEntry) -> bool {
     order.status == Status::Expired
-        && entry.charges.first().is_some_and(|charge| charge.at > order.updated_at)
+        && entry.charges.first().is_some_and(|charge| charge.at > order.expires_at)
         && !was_told(entry, ORDER_COMPLETED)
+}
+
+/// Whether an order may have ended although FlexFactor has none: it was refused or never sent, or nobody could tell.
+fn is_rightly_nowhere(order: &Order) -> bool {
+    let code = order.reason.as_ref().map(|reason| reason.code);
+    match order.status {
+        Status::Rejected => matches!(code, Some(ReasonCode::NeverSubmitted | ReasonCode::ProviderRefused)),
+        Status::Escalated => code == Some(ReasonCode::OutcomeUnknown),
+        Status::Received
+        | Status::Submitting
+        | Status::Unknown
+        | Status::Pending
+        | Status::CaptureRequired
+        | Status::Expired
+        | Status::Cancelled
+        | Status::Declined
+        | Status::Approved => false,
+    }
 }
 
 /// Which of our statuses may stand beside which phase at FlexFactor, once everything has come to its end.

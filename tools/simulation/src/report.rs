@@ -17,6 +17,8 @@ pub struct Report {
     pub seed: u64,
     /// Good declines sent.
     pub orders: u64,
+    /// Orders by the status in which they ended.
+    pub statuses: BTreeMap<String, u64>,
     /// Faults by what happened.
     pub faults: BTreeMap<String, u64>,
     /// Good declines and acknowledged webhooks that are nowhere.
@@ -81,6 +83,10 @@ impl fmt::Display for Report {
         writeln!(f, "{:>12}  faults:", self.faults.values().sum::<u64>())?;
         for (what, count) in &self.faults {
             writeln!(f, "{count:>16}  {what}")?;
+        }
+        writeln!(f, "{:>12}  orders ended:", self.statuses.values().sum::<u64>())?;
+        for (status, count) in &self.statuses {
+            writeln!(f, "{count:>16}  {status}")?;
         }
         for (count, what) in [
             (self.lost, "lost"),

@@ -123,6 +123,9 @@ fn report(plan: &Plan, results: Vec<(u64, Result<Summary>)>) -> Result<Report> {
         for (what, count) in summary.faults.into_iter().filter(|(_, count)| *count > 0) {
             *report.faults.entry(what).or_insert(0) += count;
         }
+        for (status, count) in summary.audit.statuses {
+            *report.statuses.entry(status).or_default() += count;
+        }
         report.handed_back += summary.audit.handed_back;
         report.too_old += summary.audit.too_old;
         report.untold += summary.audit.untold;

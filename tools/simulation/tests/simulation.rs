@@ -20,6 +20,7 @@ fn nothing_is_lost_doubled_left_or_untrue_under_any_fault_and_the_seed_tells_all
     let first = run(&plan(7, None));
     assert_eq!(first.damage(), 0, "{first}");
     assert_eq!(first.orders, ORDERS);
+    ends_as_it_should(&first, 8);
     assert!(first.faults.len() >= 25, "a kind of fault was never injected: {first}");
     assert_eq!(run(&plan(7, None)), first);
     assert_ne!(
@@ -28,10 +29,24 @@ fn nothing_is_lost_doubled_left_or_untrue_under_any_fault_and_the_seed_tells_all
     );
 }
 
+/// Parking, rejecting or handing back everything would also be no damage.
+fn ends_as_it_should(report: &Report, in_doubt_per_cent_max: u64) {
+    let of = |status: &str| report.statuses.get(status).copied().unwrap_or_default();
+    assert!(of("approved") * 2 > report.orders, "most of what FlexFactor rescues is rescued: {report}");
+    for status in ["expired", "cancelled", "declined", "rejected"] {
+        assert!(of(status) > 0, "no order is {status}: {report}");
+    }
+    let in_doubt = report.handed_back + report.too_old + report.untold;
+    assert!(in_doubt * 100 <= report.orders * in_doubt_per_cent_max, "{report}");
+}
+
 #[test]
 fn without_faults_nothing_is_injected() {
     let report = run(&Plan { faults_per_cent: 0, ..plan(7, None) });
+    println!("{report}");
     assert_eq!((report.damage(), report.faults.len()), (0, 0), "{report}");
+    assert_eq!((report.too_old, report.untold), (0, 0), "{report}");
+    ends_as_it_should(&report, 2);
 }
 
 /// The first seeds' reports with a protection switched off, until one of them names the damage.

@@ -1,6 +1,7 @@
 //! The table's stream, as Lambda hands it on: the images of an order before and after one change.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use models::ids::OrderKey;
 use models::order::Order;
 use serde_json::{Value, json};
 
@@ -46,6 +47,12 @@ pub fn read(record: &Value) -> Result<Seen, StoreError> {
         (Some(_), None) => Ok(Seen::Deleted),
         (None, None) => Err(malformed("it has no image")),
     }
+}
+
+/// Whose record it is, as far as even one that can't be read tells.
+#[must_use]
+pub fn order_of(record: &Value) -> Option<OrderKey> {
+    key::parse_order(record["dynamodb"]["Keys"][attr::PK]["S"].as_str()?)
 }
 
 /// A record as the stream has it, for tests and simulation.

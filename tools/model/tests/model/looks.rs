@@ -28,7 +28,7 @@ pub(crate) fn possible(rules: &Rules, world: &World, steps: &mut Vec<Step>) {
             match following(rules, look) {
                 Following::Settle(_) => {}
                 Following::Resubmit(_) => steps.push(Step::DieBeforeSettling),
-                Following::CallOff => {
+                Following::CallOff(_) => {
                     steps.extend([Step::DieBeforeSettling, Step::SettleWithoutAnswer, Step::SettleAnswerLost])
                 }
             }
@@ -118,7 +118,7 @@ fn sighting(look: &Look) -> Sighting {
 
 /// Does what follows. It may die before that, or after what it does elsewhere and before it settles.
 pub(crate) fn settle(rules: &Rules, world: &mut World, step: Step) {
-    let look = world.look.take().expect("a look is under way");
+    let mut look = world.look.take().expect("a look is under way");
     let change = match following(rules, &look) {
         _ if step == Step::DieLooking => None,
         Following::Settle(change) => Some(change),
@@ -126,8 +126,14 @@ pub(crate) fn settle(rules: &Rules, world: &mut World, step: Step) {
             submission::hand_on(world);
             Some(change)
         }
-        Following::CallOff => {
+        Following::CallOff(hold) => {
+            let stored: &mut Order = Arc::make_mut(world.order.as_mut().expect("it was read"));
+            if !rules.change(stored, hold) {
+                return;
+            }
+            let held = stored.clone();
             let called_off = call_off(world, step);
+            look.order = Arc::new(held);
             Some(after_call_off(&look.order, &called_off, look.as_of))
         }
     };
