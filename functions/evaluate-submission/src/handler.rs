@@ -215,6 +215,10 @@ where
                 self.postpone(record, wait).await;
                 Err(SubmitError::Held)
             }
+            ClaimRefused::CalledOff => {
+                tracing::info!(order = %key, "the order is being called off");
+                Ok(())
+            }
             ClaimRefused::AtProvider => {
                 tracing::info!(order = %key, "FlexFactor has the order, which is read in time");
                 Ok(())

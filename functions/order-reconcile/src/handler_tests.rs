@@ -18,9 +18,9 @@ use models::reconcile::{CancelledPastExpiry, LookRules};
 use models::schedule::{ORPHAN, OUTCOME, SUBMISSION, WINDOW};
 use models::screening::Screened;
 use models::status::Status;
-use models::submission::{Claim, Outcome as Submitted, Times, Verdict};
+use models::submission::{Claim, ClaimRefused, Outcome as Submitted, Times, Verdict};
 use order_store::Table;
-use order_store::capability::{Park, Submit, TakeDecline};
+use order_store::capability::{Claimed, Park, Submit, TakeDecline};
 use order_store::memory::MemoryTable;
 use serde_json::json;
 
@@ -509,9 +509,24 @@ async fn nothing_is_submitted_any_more_once_an_order_is_called_off() {
     let claim =
         Claim { key: IdempotencyKey::from_random([2; 16]), account: "sandbox/m".to_owned(), now: hours(2) };
     let claimed = tested.store.claim(&key, &claim, &times()).await.unwrap();
-    assert!(matches!(claimed, order_store::capability::Claimed::Refused(_)), "{claimed:?}");
+    let called_off = Claimed::Refused(ClaimRefused::CalledOff);
+    assert_eq!(format!("{claimed:?}"), format!("{called_off:?}"));
     let (order, _) = tested.look_to_the_end(&key).await;
     assert_eq!((order.status, order.submission.lease_until), (Status::Escalated, None));
+}
+
+/// Its worker died and its replay window is over: it is called off like any other.
+#[tokio::test]
+async fn an_order_whose_claim_was_never_given_back_is_called_off_and_ends() {
+    let mut tested = tested();
+    tested.rules.look.times.replay_window = SignedDuration::ZERO;
+    let order = tested.claimed("died").await;
+    *tested.provider.is_down.lock().unwrap() = true;
+    let looked = tested.look(&order.key, hours(1)).await;
+    assert_eq!(looked.status, Status::Unknown);
+    let (order, looks) = tested.look_to_the_end(&order.key).await;
+    assert_eq!(order.status, Status::Escalated);
+    assert!(looks.len() > 2, "{looks:?}");
 }
 
 #[tokio::test]

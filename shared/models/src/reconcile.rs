@@ -9,7 +9,7 @@ use crate::change::{Change, Effect, Guard};
 use crate::ids::ProviderOrderId;
 use crate::order::{Due, DueReason, Facet, Order, Reason, ReasonCode};
 use crate::status::{Status, Transition};
-use crate::submission::{Times, close, escalate, next_cycle, window_over};
+use crate::submission::{HELD_FOR_GOOD, Times, close, escalate, next_cycle, window_over};
 
 /// What a cancelled order means when it is read after its window: how the provider shows an expired order there is
 /// not known (docs/flexfactor.md), therefore a setting.
@@ -289,7 +289,9 @@ pub fn after_find(order: &Order, sighting: &Sighting, rules: &LookRules, now: Ti
                 Step::Resubmit(rearm(Some(due), now).knowing(order))
             }
             Some(_) | None => {
-                let hold = Change::new(Transition::Note, now).effect(Effect::HoldUntil(Timestamp::MAX));
+                let is_submitting = order.status == Status::Submitting;
+                let step = if is_submitting { Transition::LoseTrack } else { Transition::Note };
+                let hold = Change::new(step, now).effect(Effect::HoldUntil(HELD_FOR_GOOD));
                 Step::CallOff(hold.guard(Guard::Version(order.version)))
             }
         },

@@ -6,7 +6,7 @@ use crate::change::{Change, Effect, Guard};
 use crate::ids::{IdempotencyKey, ProviderOrderId};
 use crate::order::{Due, DueReason, Order, Reason, ReasonCode};
 use crate::status::{Status, Transition};
-use crate::time::later;
+use crate::time::{later, to_millis};
 
 /// The deployment's times around a submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,9 @@ pub struct Times {
     /// How long after its window an order is given for a late webhook.
     pub expiry_grace: SignedDuration,
 }
+
+/// Until when an order that is called off is held.
+pub(crate) const HELD_FOR_GOOD: Timestamp = Timestamp::MAX;
 
 /// What a claim is made with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +65,8 @@ pub enum ClaimRefused {
     Settled(Status),
     /// Somebody else is submitting it, or a call that gave no answer may still be under way, until then.
     Held(Timestamp),
+    /// It is being called off: nothing is submitted any more.
+    CalledOff,
     /// The provider's id of it is known: it is to be read, not submitted.
     AtProvider,
     /// The provider may have forgotten the key: a further call could submit it twice. The order as it is.
@@ -76,7 +81,8 @@ pub fn why_refused(order: Option<&Order>, now: Timestamp) -> ClaimRefused {
         return ClaimRefused::Settled(order.status);
     }
     if let Some(until) = order.submission.lease_until.filter(|until| *until > now) {
-        return ClaimRefused::Held(until);
+        let is_for_good = until == to_millis(HELD_FOR_GOOD);
+        return if is_for_good { ClaimRefused::CalledOff } else { ClaimRefused::Held(until) };
     }
     if order.provider_order.is_some() {
         return ClaimRefused::AtProvider;

@@ -64,7 +64,10 @@ pub(crate) fn claim(rules: &Rules, world: &mut World) {
     match why_refused(Some(stored), now) {
         // The message waits until the lease is over.
         ClaimRefused::Held(_) => world.evaluations += 1,
-        ClaimRefused::Settled(_) | ClaimRefused::AtProvider | ClaimRefused::ReplayWindowOver(_) => {}
+        ClaimRefused::Settled(_)
+        | ClaimRefused::CalledOff
+        | ClaimRefused::AtProvider
+        | ClaimRefused::ReplayWindowOver(_) => {}
         ClaimRefused::NoOrder => panic!("there is an order"),
     }
 }
