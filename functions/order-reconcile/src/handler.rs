@@ -229,5 +229,5 @@ fn account_of(order: &Order, merchant: &Merchant, secret: &Arc<MerchantSecret>) 
 }
 
 #[cfg(test)]
-#[path = "handler_tests.rs"]
+#[path = "handler_tests/mod.rs"]
 mod tests;

@@ -3,7 +3,7 @@
 //!
 //! An entry is made of the order before and after one change, as the store's stream shows them, and of the hash of the
 //! entry before it. It says where the order stood afterwards in full, which step led there, and what was remembered; it
-//! holds no personal data. What a chain proves and what it does not: docs/adr/0009.
+//! holds none of the decline. What a chain proves and what it does not: docs/adr/0009.
 
 mod form;
 mod verify;
@@ -60,7 +60,7 @@ impl FromStr for Hash {
     }
 }
 
-/// Where an order stands: everything of it that changes, but for what it remembers; without personal data.
+/// Where an order stands: everything of it that changes, but for what it remembers; without the decline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     /// Its status.
