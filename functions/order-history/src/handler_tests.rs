@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use models::change::Change;
 use models::decline::Decline;
@@ -230,4 +231,58 @@ fn the_answer_is_spelled_as_lambda_reads_it() {
         answer(vec![(0, HistoryError::Unlinked(models::history::Unlinked::OtherOrder))], &records).unwrap();
     let told = serde_json::to_value(answer).unwrap();
     assert_eq!(told, json!({ "batchItemFailures": [{ "itemIdentifier": "111" }] }));
+}
+
+/// A table at whose so many-th call the process dies, before or after the call's effect.
+struct Dying {
+    table: MemoryTable,
+    calls_left: AtomicUsize,
+    is_after: bool,
+}
+
+impl Dying {
+    /// Never comes back from the call at which it dies: whoever waits for it is dropped.
+    async fn reach<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        if self.calls_left.fetch_sub(1, Ordering::SeqCst) > 1 {
+            return call.await;
+        }
+        if self.is_after {
+            drop(call.await);
+        }
+        std::future::pending().await
+    }
+}
+
+impl KeepHistory for Dying {
+    async fn append(&self, entry: &Entry) -> Result<Appended, StoreError> {
+        self.reach(self.table.append(entry)).await
+    }
+    async fn entry(&self, key: &OrderKey, version: u64) -> Result<Option<Entry>, StoreError> {
+        self.reach(self.table.entry(key, version)).await
+    }
+}
+
+#[tokio::test]
+async fn wherever_the_process_dies_the_batch_that_comes_again_ends_the_same() {
+    let (one, other) = (life("INV-1", 3), life("INV-2", 2));
+    let batch = [records(&one), records(&other)].concat();
+    let mut deaths = 0;
+    for is_after in [false, true] {
+        for call in 1.. {
+            let store = Dying { table: MemoryTable::default(), calls_left: call.into(), is_after };
+            let dying = History { store };
+            if dying.keep(event(&batch)).now_or_never().is_some() {
+                break;
+            }
+            deaths += 1;
+            let again = History { store: Store { table: dying.store.table, ..Store::default() } };
+            assert_eq!(failed(&again, &batch).await, None);
+            assert_eq!(
+                (verified(&again, &one[3]), verified(&again, &other[2])),
+                (Ok(()), Ok(())),
+                "at call {call}"
+            );
+        }
+    }
+    assert_eq!(deaths, 2 * batch.len(), "one write for each record, and nothing to read");
 }
