@@ -24,7 +24,7 @@ cargo xtask <task>
                               and deliveries fail, and compare the books; with a protection switched off it must fail
   prove NAME [--seed S] [--full]
                               run one proof by machine: its short form, or all of it with --full
-                              (crashes, forgery, fuzz, permutations)
+                              (crashes, forgery, fuzz, model, permutations)
   setup                       make the Python environment in .tools/python (the other tasks do so by themselves)
   package [--x86-64]          build the functions for AWS into target/package (arm64 unless told otherwise)
   help                        this text
