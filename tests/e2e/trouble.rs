@@ -171,4 +171,8 @@ pub(crate) async fn all_is_well(rig: &mut Rig, sent: &[(String, String)]) {
     assert_eq!(books.orders.len(), sent.len());
     assert_eq!(ledger.orders.len(), sent.len());
     assert_eq!((ledger.summary.submitted_twice, ledger.summary.charged_twice), (0, 0));
+    // Trouble is when errors quote what they should not.
+    let search = crate::sensitive::search(rig).await;
+    assert_eq!(search.found, []);
+    assert!(search.items >= sent.len() && search.log_lines > 0);
 }

@@ -62,6 +62,9 @@ fn plan(project: &Project, extent: Extent) -> Vec<(&'static str, Command)> {
         let mut canary = project.command(project.programs().join("canary"));
         canary.args(["target/local", LOGS_MIN, LOG_BYTES_MIN]);
         steps.push(("nothing sensitive in any log of these runs", canary));
+        let mut canary = project.command(project.programs().join("canary"));
+        canary.args(["target/demo", "1", "100"]);
+        steps.push(("nothing sensitive in the demo's report", canary));
     }
     steps
 }
