@@ -1,7 +1,5 @@
 //! This function's settings.
 
-use std::time::Duration;
-
 use flexfactor::{ClientConfig, ListNames};
 use jiff::SignedDuration;
 use lambda_kit::settings::{Settings, SettingsError};
@@ -48,11 +46,7 @@ impl ReconcileSettings {
             orders_table: settings.text("ORDERS_TABLE"),
             evaluations_queue_url: settings.text("EVALUATIONS_QUEUE_URL"),
             merchant_secret_prefix: settings.text("MERCHANT_SECRET_PREFIX"),
-            provider: ClientConfig {
-                sandbox_url: settings.text("FLEXFACTOR_SANDBOX_URL"),
-                production_url: settings.text("FLEXFACTOR_PRODUCTION_URL"),
-                timeout: Duration::from_millis(settings.parsed("PROVIDER_TIMEOUT_MILLIS", 0)),
-            },
+            provider: settings.provider(),
             rules: ReconcileRules {
                 look: LookRules {
                     times: Times {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
+use std::time::Duration;
 
+use flexfactor::ClientConfig;
 use jiff::SignedDuration;
 
 /// Everything that is wrong with the settings.
@@ -40,6 +42,15 @@ impl Settings {
     /// A text.
     pub fn text(&mut self, name: &str) -> String {
         self.read(name, |value| Ok(value.to_owned())).unwrap_or_default()
+    }
+
+    /// Where FlexFactor is, and how long it may take.
+    pub fn provider(&mut self) -> ClientConfig {
+        ClientConfig {
+            sandbox_url: self.text("FLEXFACTOR_SANDBOX_URL"),
+            production_url: self.text("FLEXFACTOR_PRODUCTION_URL"),
+            timeout: Duration::from_millis(self.parsed("PROVIDER_TIMEOUT_MILLIS", 0)),
+        }
     }
 
     /// Anything that parses; `fallback` stands in until the problem is told.
