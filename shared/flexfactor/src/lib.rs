@@ -19,9 +19,9 @@ pub mod wire;
 pub use account::{Account, Credentials};
 pub use calls::{
     CancelExternally, Evaluate, EvaluateAnswer, FindOrder, ListNames, Lookup, OrderAnswer, OutcomeAnswer,
-    ReadOrder, ReadOutcome,
+    ReadOrder, ReadOutcome, Transmit, TransmitAnswer,
 };
 pub use client::{Client, ClientConfig, ClientError};
 pub use error::words_of;
 pub use outcome::{Lost, Outcome, Refused};
-pub use request::{RequestError, evaluate_request};
+pub use request::{RequestError, evaluate_request, transmit_request};

@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 use crate::Options;
 
 /// The functions, by the names of their crates and binaries.
-pub const FUNCTIONS: [&str; 6] = [
+pub const FUNCTIONS: [&str; 7] = [
     "decline-intake",
     "evaluate-submission",
     "webhook-receiver",
     "expiry-sweep",
     "order-reconcile",
     "order-history",
+    "transmit-relay",
 ];
 /// The stack's name; it is the prefix of the queues' and functions' names.
 const STACK: &str = "rebill-rescue-dev";
@@ -42,6 +43,12 @@ pub struct Outputs {
     pub reconciliations_queue_url: String,
     /// Looks that failed on every delivery.
     pub reconciliations_dlq_url: String,
+    /// Where the billing system sends copies of transactions.
+    pub transmissions_queue_url: String,
+    /// Transmissions that failed on every delivery.
+    pub transmissions_dlq_url: String,
+    /// Name of the deployed transmit-relay.
+    pub transmit_relay_function_name: String,
     /// Base of the webhooks' public URL. Locally nothing listens there: [`crate::Stack::webhook_url`].
     pub webhook_url: String,
     /// Id of the HTTP API.

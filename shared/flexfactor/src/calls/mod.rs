@@ -4,6 +4,7 @@ mod cancel;
 mod evaluate;
 mod find;
 mod read;
+mod transmit;
 
 use models::card_guard::redact_word;
 
@@ -11,6 +12,7 @@ pub use cancel::CancelExternally;
 pub use evaluate::{Evaluate, EvaluateAnswer};
 pub use find::{FindOrder, ListNames, Lookup};
 pub use read::{OrderAnswer, OutcomeAnswer, ReadOrder, ReadOutcome};
+pub use transmit::{Transmit, TransmitAnswer};
 
 /// Longest status word kept, in bytes. Known ones have at most 15.
 const WORD_BYTES_MAX: usize = 64;

@@ -8,6 +8,7 @@ pub mod key;
 mod parked;
 pub mod stream;
 mod table;
+mod transmission;
 
 pub use export::{Books, ParkedItem, export};
 pub use table::DynamoTable;

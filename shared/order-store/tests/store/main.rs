@@ -9,3 +9,4 @@ mod history;
 mod life;
 mod tables;
 mod template;
+mod transmissions;
