@@ -109,7 +109,7 @@ where
                 Took::New => self.send(arrival, transmission, &screened, &taken).await,
                 Took::Exists(stored) => match transmission::compare(&stored, &taken.content) {
                     Known::Open => self.send(arrival, transmission, &screened, &stored).await,
-                    Known::Settled => Ok(came_again(&stored)),
+                    Known::Settled => came_again(&stored),
                     Known::Other => self.conflict(arrival, &taken).await,
                 },
             },
@@ -135,7 +135,7 @@ where
                 self.refuse(arrival, refusal).await?;
                 self.settle(&stored, Stage::Refused { at: to_millis(arrival.now) }).await
             }
-            Known::Settled => Ok(came_again(&stored)),
+            Known::Settled => came_again(&stored),
             Known::Other => self.refuse(arrival, refusal).await,
         }
     }
@@ -309,9 +309,10 @@ fn named_by(taken: &Relayed) -> Named {
     Named { merchant: Some(taken.key.merchant.clone()), order_id: Some(taken.order_id.clone()) }
 }
 
-fn came_again(stored: &Relayed) {
+fn came_again(stored: &Relayed) -> Result<(), RelayError> {
     let (merchant, order_id) = (&stored.key.merchant, &stored.order_id);
     tracing::info!(%merchant, %order_id, stage = stored.stage.word(), "the same transmission came again");
+    Ok(())
 }
 
 #[cfg(test)]

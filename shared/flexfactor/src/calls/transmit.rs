@@ -71,10 +71,9 @@ mod tests {
     use super::*;
 
     fn id(body: &str) -> Option<String> {
-        match understand(body.as_bytes()) {
-            Outcome::Done(answer) => answer.transmit_id.map(String::from),
-            other => panic!("{body}: {other:?}"),
-        }
+        let outcome = understand(body.as_bytes());
+        let Outcome::Done(answer) = outcome else { panic!("{body}: {outcome:?}") };
+        answer.transmit_id.map(String::from)
     }
 
     #[test]
