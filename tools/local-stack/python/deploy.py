@@ -1,7 +1,7 @@
 """Deploys a SAM template with staged functions to a local AWS endpoint and prints the stack's outputs as JSON.
 
-It does what `sam deploy` does after `sam build`: each function's binary goes to a bucket, its CodeUri is pointed there, and
-CloudFormation creates the stack.
+It does what `sam deploy` does after `sam build`: each function's binary goes to a bucket, its CodeUri is pointed there, the
+template follows, and CloudFormation creates the stack.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError, WaiterError
 from samtranslator.yaml_helper import yaml_parse
 
 BUCKET = "deployment"
+TEMPLATE = "template.json"
 FUNCTION = "AWS::Serverless::Function"
 
 
@@ -67,12 +68,18 @@ def upload_functions(template, functions, s3):
         resource["Properties"]["CodeUri"] = {"Bucket": BUCKET, "Key": f"{name}.zip"}
 
 
-def create_stack(template, arguments, cloudformation):
+def upload_template(template, s3):
+    """Uploads the template and returns its address: in a request itself CloudFormation takes 51,200 bytes."""
+    s3.put_object(Bucket=BUCKET, Key=TEMPLATE, Body=json.dumps(template).encode())
+    return f"{s3.meta.endpoint_url}/{BUCKET}/{TEMPLATE}"
+
+
+def create_stack(template_url, arguments, cloudformation):
     """Creates the stack, waits for it and returns its outputs; on failure says which resource failed and why."""
     parameters = json.loads(arguments.parameters)
     cloudformation.create_stack(
         StackName=arguments.stack,
-        TemplateBody=json.dumps(template),
+        TemplateURL=template_url,
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         OnFailure="DO_NOTHING",
@@ -100,9 +107,11 @@ def main():
     started, given = time.monotonic(), arguments()
     template = yaml_parse(given.template.read_text())
     try:
-        upload_functions(template, given.functions, client("s3", given.endpoint))
+        s3 = client("s3", given.endpoint)
+        upload_functions(template, given.functions, s3)
+        template_url = upload_template(template, s3)
         uploaded = time.monotonic()
-        outputs = create_stack(template, given, client("cloudformation", given.endpoint))
+        outputs = create_stack(template_url, given, client("cloudformation", given.endpoint))
     except ClientError as error:
         sys.exit(f"deployment refused: {error}")
     print(json.dumps(outputs))
