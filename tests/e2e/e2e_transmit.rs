@@ -133,9 +133,21 @@ async fn transactions_wait_while_flexfactor_is_away_and_none_is_dropped_when_it_
     rig.until_quiet(LIMIT).await.unwrap();
     assert_eq!(names(&at_provider(&rig).await), ids.map(|id| (id, false)));
 
+    // An answer that is lost on its way: FlexFactor gets a second copy, whose key is kept.
+    let provider = &rig.proxies().unwrap().provider;
+    provider.fail_times("/transmit", Fault::CutAfter, 1);
+    rig.transmit(&[transmission(MANAGED, "txn-lost", true).body()]).await.unwrap();
+    let books = until_transmitted(&rig, &["txn-lost"]).await;
+    let Stage::Transmitted { id: Some(id), .. } = &find(&books, "txn-lost").unwrap().stage else { panic!() };
+    let copies = at_provider(&rig).await;
+    let copies: Vec<_> =
+        copies.iter().filter(|entry| entry.transaction_id.as_deref() == Some("txn-lost")).collect();
+    assert_eq!(copies.len(), 2);
+    assert!(copies.iter().any(|entry| entry.transmit_id == id.as_str()));
+    rig.until_quiet(LIMIT).await.unwrap();
+
     // A refusal is FlexFactor's last word: kept, redacted, and not tried again until somebody sends it anew.
     let words = json!({ "PaymentMethod.CardNumber": [format!("{CARD} is not allowed")] });
-    let provider = &rig.proxies().unwrap().provider;
     provider.fail_times("/transmit", Fault::Answer { status: 400, body: words }, 1);
     let refused = transmission(MANAGED, "txn-refused", true).body();
     rig.transmit(std::slice::from_ref(&refused)).await.unwrap();
@@ -143,7 +155,7 @@ async fn transactions_wait_while_flexfactor_is_away_and_none_is_dropped_when_it_
     let parked = books.parked.iter().find(|item| item.kind == "transmission_refused").unwrap();
     assert_eq!(parked.sentence, "FlexFactor refused it, HTTP 400: [redacted]");
     rig.until_quiet(LIMIT).await.unwrap();
-    assert_eq!(at_provider(&rig).await.len(), ids.len());
+    assert_eq!(at_provider(&rig).await.len(), ids.len() + 2);
     rig.transmit(&[refused]).await.unwrap();
     until_transmitted(&rig, &["txn-refused"]).await;
     assert_eq!(rig.messages().await.unwrap().1, 0);
