@@ -132,15 +132,16 @@ impl fmt::Display for RefundState {
 }
 
 impl Order {
-    /// What was captured: what the provider told, and never more than was to be charged; the whole of it for an approved order
-    /// of which it told nothing (neither partial nor over-capture is known to exist: integrator).
+    /// What was captured: nothing before the approval, whatever amount the provider shows of an order that it works on; then
+    /// what it told, and never more than was to be charged; the whole where it told nothing (neither partial nor over-capture
+    /// is known to exist: integrator).
     #[must_use]
     pub fn captured(&self) -> MinorUnits {
         match (self.totals, self.status) {
-            (Some(totals), _) => totals.captured.min(self.amount.minor),
+            (Some(totals), Status::Approved) => totals.captured.min(self.amount.minor),
             (None, Status::Approved) => self.amount.minor,
             (
-                None,
+                _,
                 Status::Received
                 | Status::Submitting
                 | Status::Unknown
