@@ -2,15 +2,16 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use jiff::{SignedDuration, Timestamp};
-use models::ids::ContentHash;
+use models::ids::{ContentHash, IdempotencyKey};
 use models::intake;
 use models::money::MinorUnits;
-use models::order::Order;
+use models::order::{DueReason, Order, Reason, ReasonCode};
 use models::reconcile::{CancelledPastExpiry, Heard, LookRules, ProviderView, after_read};
 use models::refund::Totals;
 use models::screening::Screened;
 use models::status::Status;
-use models::submission::Times;
+use models::submission::{Times, escalate};
+use models::wish::{self, Asked, CancelState, WishState};
 
 fn now() -> Timestamp {
     "2026-11-25T10:00:00Z".parse().unwrap()
@@ -54,4 +55,22 @@ fn nothing_is_captured_before_the_approval_whatever_amount_is_shown() {
     read(&mut order, ProviderView::Rescued);
     assert_eq!(order.captured(), order.amount.minor);
     assert_eq!(order.refundable(), order.amount.minor);
+}
+
+/// A rejected order was thought not to be at the provider; what shows that it may be there after all brings its cancel back.
+#[test]
+fn the_cancel_of_an_order_that_is_handed_back_is_pursued_again() {
+    let mut order = order(Status::Rejected);
+    let Ok(Asked::Change(asked)) = wish::cancel(&order, IdempotencyKey::from_random([1; 16]), now()) else {
+        panic!("it is taken")
+    };
+    asked.apply(&mut order);
+    assert_eq!(order.cancel_state(), Some(CancelState::NothingToCancel));
+    let reason = Reason::new(ReasonCode::TwoProviderOrders, "two");
+    let handed_back = escalate(reason, now()).knowing(&order);
+    assert!(handed_back.holds(&order));
+    handed_back.apply(&mut order);
+    assert_eq!((order.status, order.cancel_state()), (Status::Escalated, Some(CancelState::Wanted)));
+    assert_eq!(order.wish.as_ref().map(|wish| wish.state), Some(WishState::Open));
+    assert_eq!(order.due.map(|due| due.reason), Some(DueReason::Wish));
 }
