@@ -14,6 +14,7 @@ use crate::order::{Facet, Order, ReasonCode};
 use crate::parked::{ParkedDecline, ParkedKind};
 use crate::refusal::Rule;
 use crate::status::{Instruction, Status};
+use crate::wish::CancelState;
 
 /// The version of the events that this code writes. Fields may be added under it; none is renamed or removed.
 pub const OUTCOME_VERSION: u32 = 1;
@@ -128,6 +129,8 @@ pub struct OrderOutcome {
     pub captured_minor: MinorUnits,
     /// How much of it went back to the customer, in the amount's currency.
     pub refunded_minor: MinorUnits,
+    /// How a cancel stands, where one was asked for.
+    pub cancel: Option<CancelState>,
 }
 
 /// An event about a decline that is no order. It has no place among an order's versions: where an order stands under its
@@ -201,10 +204,11 @@ pub fn of_order(before: Option<&Order>, after: &Order) -> Vec<OutcomeEvent> {
     kinds.into_iter().flatten().map(event).collect()
 }
 
-/// A status is told when the order comes to it, and again when it begins to ask something else of the billing system.
+/// A status is told when the order comes to it, and again when something else of what was told of it has changed: what to
+/// do, how much was captured, how a cancel stands.
 fn status_kind(before: Option<&Order>, after: &Order) -> Option<OrderOutcomeKind> {
-    let asks = |order: &Order| (order.status, instruction(order));
-    if before.is_some_and(|before| asks(before) == asks(after)) {
+    let told = |order: &Order| (order.status, order.instruction(), order.captured(), order.cancel_state());
+    if before.is_some_and(|before| told(before) == told(after)) {
         return None;
     }
     match after.status {
@@ -223,8 +227,8 @@ fn status_kind(before: Option<&Order>, after: &Order) -> Option<OrderOutcomeKind
 }
 
 fn refund_kind(before: Option<&Order>, after: &Order) -> Option<OrderOutcomeKind> {
-    let was = before.map_or(MinorUnits::new(0), refunded);
-    let is_told = has_moved(before.map(|before| before.refund), after.refund) || was != refunded(after);
+    let was = before.map_or(MinorUnits::new(0), Order::refunded);
+    let is_told = has_moved(before.map(|before| before.refund), after.refund) || was != after.refunded();
     is_told.then_some(OrderOutcomeKind::Refunded)
 }
 
@@ -237,32 +241,6 @@ fn has_moved(before: Option<Facet>, after: Facet) -> bool {
         Facet::None => false,
         Facet::Signalled | Facet::Confirmed => before != Some(after),
     }
-}
-
-const fn instruction(order: &Order) -> Instruction {
-    order.status.instruction()
-}
-
-/// What was captured. No total is read yet: an approval captures the amount.
-const fn captured(order: &Order) -> MinorUnits {
-    match order.status {
-        Status::Approved => order.amount.minor,
-        Status::Received
-        | Status::Submitting
-        | Status::Unknown
-        | Status::Rejected
-        | Status::Pending
-        | Status::CaptureRequired
-        | Status::Escalated
-        | Status::Expired
-        | Status::Cancelled
-        | Status::Declined => MinorUnits::new(0),
-    }
-}
-
-/// What went back to the customer. No total is read yet.
-const fn refunded(_: &Order) -> MinorUnits {
-    MinorUnits::new(0)
 }
 
 impl OrderOutcome {
@@ -279,12 +257,13 @@ impl OrderOutcome {
             provider_order_id: order.provider_order.clone(),
             confirmation: order.confirmation.clone(),
             status: order.status,
-            instruction: instruction(order),
+            instruction: order.instruction(),
             // The code alone: the detail may be a sentence of the provider's.
             reason: order.reason.as_ref().map(|reason| reason.code),
             amount: order.amount,
-            captured_minor: captured(order),
-            refunded_minor: refunded(order),
+            captured_minor: order.captured(),
+            refunded_minor: order.refunded(),
+            cancel: order.cancel_state(),
         }
     }
 }

@@ -5,11 +5,14 @@ use jiff::SignedDuration;
 use super::*;
 use crate::change::{Change, Effect};
 use crate::decline::Decline;
+use crate::ids::IdempotencyKey;
 use crate::intake;
 use crate::order::Reason;
 use crate::parked::ParkedKey;
+use crate::refund::{Refund, RefundId, RefundState, Totals};
 use crate::screening::Screened;
 use crate::status::Transition;
+use crate::wish::{Wish, WishKind, WishState};
 
 fn start() -> Timestamp {
     "2026-11-21T10:00:00Z".parse().unwrap()
@@ -109,6 +112,81 @@ fn one_change_of_several_things_is_told_as_several_events_with_ids_of_their_own(
     assert_eq!(ids.len(), 3);
 }
 
+fn wish(kind: WishKind, state: WishState) -> Wish {
+    Wish { kind, asked_at: start(), key: IdempotencyKey::from_random([7; 16]), state }
+}
+
+fn refund(detail: &str) -> Refund {
+    Refund {
+        id: RefundId::from_stored("r-1".to_owned()),
+        amount: MinorUnits::new(500),
+        asked_at: start(),
+        before: MinorUnits::new(0),
+        state: RefundState::Refused,
+        detail: detail.to_owned(),
+    }
+}
+
+fn totals(captured: u64, refunded: u64) -> Option<Totals> {
+    Some(Totals { captured: MinorUnits::new(captured), refunded: MinorUnits::new(refunded) })
+}
+
+/// Whoever made it: the provider's totals alone tell, a reservation does not.
+#[test]
+fn a_refund_is_told_when_the_provider_s_total_is_another_one() {
+    let before = Order { totals: totals(1_999, 0), ..at(Status::Approved) };
+    let reserved = next(&before, |after| after.refunds = vec![refund("")]);
+    assert_eq!(words(Some(&before), &reserved), [""; 0]);
+    let made = next(&reserved, |after| after.totals = totals(1_999, 500));
+    assert_eq!(words(Some(&reserved), &made), ["order.refunded"]);
+    assert_eq!((told(&made).captured_minor.get(), told(&made).refunded_minor.get()), (1_999, 500));
+    // Told by its own total, and confirmed: once.
+    let both = next(&made, |after| {
+        after.totals = totals(1_999, 900);
+        after.refund = Facet::Confirmed;
+    });
+    assert_eq!(words(Some(&made), &both), ["order.refunded"]);
+}
+
+#[test]
+fn a_status_is_told_again_when_more_or_less_was_captured_than_was_told() {
+    let before = at(Status::Approved);
+    let same = next(&before, |after| after.totals = totals(before.amount.minor.get(), 0));
+    assert_eq!(words(Some(&before), &same), [""; 0], "it was told so");
+    let less = next(&before, |after| after.totals = totals(500, 0));
+    assert_eq!(words(Some(&before), &less), ["order.approved"]);
+    assert_eq!(told(&less).captured_minor.get(), 500);
+}
+
+#[test]
+fn a_status_is_told_again_when_a_cancel_changes_what_to_do_or_how_it_stands() {
+    let cancel = |state| move |after: &mut Order| after.wish = Some(wish(WishKind::Cancel, state));
+    let expired = at(Status::Expired);
+    let cancelled = next(&expired, cancel(WishState::Done));
+    assert_eq!(words(Some(&expired), &cancelled), ["order.expired"]);
+    let told_then = told(&cancelled);
+    assert_eq!(told_then.instruction, Instruction::DoNotRetry);
+    assert_eq!(told_then.cancel, Some(CancelState::NothingToCancel));
+
+    let pending = at(Status::Pending);
+    let wanted = next(&pending, cancel(WishState::Open));
+    assert_eq!(words(Some(&pending), &wanted), ["order.pending"]);
+    assert_eq!(told(&wanted).cancel, Some(CancelState::Wanted));
+    let late = next(&wanted, |after| after.status = Status::Approved);
+    assert_eq!(words(Some(&wanted), &late), ["order.approved"]);
+    assert_eq!(told(&late).cancel, Some(CancelState::TooLate));
+    let given_up = next(&wanted, cancel(WishState::GivenUp));
+    assert_eq!(words(Some(&wanted), &given_up), ["order.pending"]);
+
+    // A capture asks nothing of the billing system, and its outcome is a status.
+    let required = at(Status::CaptureRequired);
+    let asked = next(&required, |after| after.wish = Some(wish(WishKind::Capture, WishState::Open)));
+    assert_eq!(words(Some(&required), &asked), [""; 0]);
+    // Before the answer to the submission nothing is told, not even this.
+    let unknown = at(Status::Unknown);
+    assert_eq!(words(Some(&unknown), &next(&unknown, cancel(WishState::Open))), [""; 0]);
+}
+
 /// What a redelivered record makes is the same, and nothing else has its id.
 #[test]
 fn an_id_names_one_event_of_one_version_of_one_order() {
@@ -160,6 +238,7 @@ fn an_event_says_where_the_order_stands_and_what_to_do() {
         "amount": { "minor": order.amount.minor, "currency": "USD" },
         "captured_minor": order.amount.minor,
         "refunded_minor": 0,
+        "cancel": null,
     });
     assert_eq!(event, expected);
     let back: OutcomeEvent = serde_json::from_value(event).unwrap();
@@ -198,6 +277,8 @@ fn no_event_holds_personal_data_or_a_sentence_of_the_provider_s() {
     order.submission.account = Some(private[1].clone());
     order.refund = Facet::Signalled;
     order.dispute = Facet::Signalled;
+    order.refunds = vec![refund(&private[0])];
+    order.wish = Some(wish(WishKind::Cancel, WishState::Open));
     for status in Status::ALL {
         let order = Order { status: *status, ..order.clone() };
         let events = of_order(None, &order);
