@@ -99,6 +99,29 @@ async fn what_nobody_can_find_out_stays_reserved_until_people_say() {
     assert_eq!(refund::resolve(&order, &id, false, start()), None);
 }
 
+/// Fresh totals, read before the next refund is reserved, also say what became of an earlier one.
+#[tokio::test]
+async fn totals_settle_what_was_unresolved_before_the_next_refund() {
+    let tested = tested();
+    let (key, _) = tested.lost_refund(500).await;
+    let (order, _) = tested.look_to_the_end(&key).await;
+    let totals = Totals { captured: MinorUnits::new(1999), refunded: MinorUnits::new(500) };
+    let reserve = |minor| {
+        let amount = Money::new(minor, order.amount.currency);
+        refund::reserve(
+            &order,
+            &RefundRequest { id: RefundId::of(&key, "second"), amount },
+            Some(totals),
+            hours(99),
+        )
+    };
+    assert_eq!(reserve(1500), Err(ReserveRefused::TooMuch { refundable: MinorUnits::new(1499) }));
+    let Ok(Reserve::Change(change)) = reserve(1499) else { panic!() };
+    let order = tested.ask(&key, &change).await;
+    assert_eq!(tested.state(&key).await, (RefundState::Made, 500, 0));
+    assert_eq!((order.refunds[1].state, order.refunds[1].before.get()), (RefundState::Reserved, 500));
+}
+
 /// An older answer of FlexFactor's must not open a way to refund twice.
 #[tokio::test]
 async fn what_was_refunded_does_not_come_back() {

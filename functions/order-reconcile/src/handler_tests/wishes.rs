@@ -111,6 +111,22 @@ async fn a_cancel_that_is_not_confirmed_is_repeated_by_its_schedule_and_then_han
     assert_eq!((order.status, order.cancel_state()), (Status::Cancelled, Some(CancelState::Confirmed)));
 }
 
+/// The end of the window does not end a cancel: FlexFactor still works on the order, and could charge it.
+#[tokio::test]
+async fn a_cancel_goes_on_past_the_window() {
+    let tested = tested();
+    let key = tested.pending("p-1").await;
+    tested.says("p-1", "Processing");
+    tested.wish_cancel(&key, window_over()).await;
+    let order = tested.look(&key, window_over()).await;
+    assert_eq!((order.status, order.cancel_state()), (Status::Pending, Some(CancelState::Wanted)));
+    tested.takes_wishes();
+    assert_eq!(
+        tested.look(&key, window_over() + SignedDuration::from_hours(1)).await.status,
+        Status::Cancelled
+    );
+}
+
 #[tokio::test]
 async fn a_cancel_without_any_answer_ends_too() {
     let tested = tested();
