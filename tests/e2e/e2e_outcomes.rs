@@ -137,8 +137,8 @@ async fn what_was_charged_is_told(rig: &Rig, published: &[OutcomeEvent]) {
     for order_id in ["paid-1", "now-1"] {
         let charged = u64::try_from(at_provider(rig, order_id).await.charges[0].money.minor).unwrap();
         let of_order = published.iter().filter_map(|event| match event {
-            OutcomeEvent::Order(event) if event.order_id.as_str() == order_id => Some(event),
-            _ => None,
+            OutcomeEvent::Order(event) => Some(event).filter(|event| event.order_id.as_str() == order_id),
+            OutcomeEvent::Decline(_) => None,
         });
         let last = of_order.max_by_key(|event| event.order_version).unwrap();
         assert_eq!((last.captured_minor.get(), last.amount.minor.get()), (charged, charged));

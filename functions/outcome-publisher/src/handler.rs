@@ -52,10 +52,9 @@ impl<B: Publish> Publisher<B> {
     async fn publish_all(&self, due: &[(Place, OutcomeEvent)]) -> Result<Option<Place>, BusError> {
         for call in due.chunks(PUBLISH_MAX) {
             let (places, events): (Vec<Place>, Vec<OutcomeEvent>) = call.iter().cloned().unzip();
-            let refused = self.bus.publish(&events).await.inspect_err(|error| {
-                count_many(metric::FAILED_OUTCOMES, events.len());
-                tracing::error!(%error, "the batch will be delivered again");
-            })?;
+            // The runtime logs what fails an invocation.
+            let failed = |_: &BusError| count_many(metric::FAILED_OUTCOMES, events.len());
+            let refused = self.bus.publish(&events).await.inspect_err(failed)?;
             count_many(metric::PUBLISHED_OUTCOMES, events.len().saturating_sub(refused.len()));
             count_many(metric::FAILED_OUTCOMES, refused.len());
             for refused in &refused {
