@@ -16,6 +16,7 @@ pub mod intake;
 pub mod merchant;
 pub mod money;
 pub mod order;
+pub mod outcome;
 pub mod parked;
 pub mod reconcile;
 pub mod refund;

@@ -211,6 +211,7 @@ from_word!(ReasonCode, ReasonCode::ALL);
 
 /// Why an order stands where it stands, by a stable code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReasonCode {
     /// The provider answered so when it was asked to rescue.

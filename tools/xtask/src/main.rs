@@ -111,6 +111,8 @@ fn package(project: &Project, architecture: &str) -> Result<ExitCode> {
             "order-reconcile",
             "-p",
             "order-history",
+            "-p",
+            "outcome-publisher",
         ])
         .env("PATH", python::path_with_tools(project)?)
         .status()?;

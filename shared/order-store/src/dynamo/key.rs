@@ -21,6 +21,8 @@ pub struct ItemKey {
 pub const ORDER: &str = "ORDER";
 /// What the sort keys of an order's history begin with.
 pub const HISTORY: &str = "HISTORY#";
+/// What the partitions of parked things begin with.
+pub const PARKED: &str = "PARKED#";
 
 /// The key of an order. A merchant id holds no `#`, so that the two parts can't run into one another.
 #[must_use]
@@ -44,7 +46,7 @@ pub fn parse_order(pk: &str) -> Option<OrderKey> {
 /// The partition of what is parked for a merchant, or for nobody we know.
 #[must_use]
 pub fn parked_partition(merchant: Option<&MerchantId>) -> String {
-    format!("PARKED#{}", merchant.map_or("-", MerchantId::as_str))
+    format!("{PARKED}{}", merchant.map_or("-", MerchantId::as_str))
 }
 
 /// The key of a parked thing: by time of arrival, the same on each delivery.
@@ -59,7 +61,7 @@ pub fn parked(parked: &ParkedKey) -> ItemKey {
 /// Reads a parked thing's key back.
 #[must_use]
 pub fn parse_parked(key: &ItemKey) -> Option<ParkedKey> {
-    let merchant = match key.pk.strip_prefix("PARKED#")? {
+    let merchant = match key.pk.strip_prefix(PARKED)? {
         "-" => None,
         merchant => Some(merchant.parse().ok()?),
     };
