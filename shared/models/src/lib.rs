@@ -13,6 +13,7 @@ pub mod event;
 pub mod history;
 pub mod ids;
 pub mod intake;
+pub mod listing;
 pub mod merchant;
 pub mod money;
 pub mod order;
