@@ -26,3 +26,4 @@ pub mod status;
 pub mod submission;
 pub mod text;
 pub mod time;
+pub mod view;
