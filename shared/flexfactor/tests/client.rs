@@ -11,8 +11,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use flexfactor::mapping::{EvaluateStatus, OrderStatus};
 use flexfactor::{
-    Account, CancelExternally, Client, ClientConfig, Credentials, Evaluate, EvaluateAnswer, FindOrder,
-    ListNames, Lookup, Lost, Outcome, ReadOrder, ReadOutcome, Refused,
+    Account, AmountNames, AmountUnit, CancelExternally, Client, ClientConfig, Credentials, Evaluate,
+    EvaluateAnswer, FindOrder, ListNames, Lookup, Lost, Outcome, ReadOrder, ReadOutcome, Refused,
 };
 use jiff::Timestamp;
 use models::ids::{IdempotencyKey, ProviderOrderId};
@@ -70,6 +70,11 @@ async fn server<'a>(answers: impl IntoIterator<Item = Next<'a>>) -> Server {
         sandbox_url: url,
         production_url: "http://127.0.0.1:9/v1/".into(),
         timeout: Duration::from_millis(300),
+        amounts: Some(AmountNames {
+            captured: "amount".to_owned(),
+            refunded: "refundedAmount".to_owned(),
+            unit: AmountUnit::Decimal,
+        }),
     };
     Server { script, client: Client::new(&config).unwrap(), now: Timestamp::now() }
 }

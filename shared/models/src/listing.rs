@@ -39,7 +39,7 @@ impl Listing {
         Self {
             key: order.key.clone(),
             status: order.status,
-            instruction: order.status.instruction(),
+            instruction: order.instruction(),
             reason: order.reason.as_ref().map(|reason| reason.code),
             amount: order.amount,
             received_at: order.received_at,

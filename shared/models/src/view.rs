@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 use crate::history::{Entry, verify};
 use crate::ids::{MerchantId, OrderId, ProviderOrderId};
 use crate::listing::Listing;
-use crate::money::Money;
+use crate::money::{MinorUnits, Money};
 use crate::order::{DueReason, Facet, Order, ReasonCode};
+use crate::refund::{Refund, RefundId, RefundState};
 use crate::status::{Instruction, Status};
+use crate::wish::{CancelState, CaptureState};
 
 pub use problem::{PROBLEM_TYPE, Problem, ProblemCode};
 
@@ -86,6 +88,71 @@ pub struct ProviderView {
     pub confirmation: Option<String>,
 }
 
+/// The order's money, in minor units of its currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct MoneyView {
+    /// Captured altogether.
+    pub captured_minor: MinorUnits,
+    /// Refunded altogether, as far as is known: by refunds asked for here and by others.
+    pub refunded_minor: MinorUnits,
+    /// Reserved for refunds whose outcome is not known.
+    pub reserved_minor: MinorUnits,
+    /// What may still be refunded.
+    pub refundable_minor: MinorUnits,
+}
+
+/// A refund that was asked for here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RefundView {
+    /// Its id.
+    pub id: RefundId,
+    /// How much.
+    pub amount: Money,
+    /// How far it got.
+    pub state: RefundState,
+    /// When it was asked for.
+    pub asked_at: Timestamp,
+    /// Why it stands so, for people; empty where there is nothing to say.
+    pub detail: String,
+}
+
+impl RefundView {
+    fn of(refund: &Refund, order: &Order) -> Self {
+        let Refund { id, amount, asked_at, before: _, state, detail } = refund;
+        Self {
+            id: id.clone(),
+            amount: Money { minor: *amount, currency: order.amount.currency },
+            state: *state,
+            asked_at: *asked_at,
+            detail: detail.clone(),
+        }
+    }
+}
+
+/// What became of a cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CancelView {
+    /// How far it got.
+    pub state: CancelState,
+    /// When it was asked for.
+    pub asked_at: Timestamp,
+    /// If it came too late: the refund that takes its place, which nobody makes by himself.
+    pub proposed_refund: Option<Money>,
+}
+
+/// What became of a capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CaptureView {
+    /// How far it got.
+    pub state: CaptureState,
+    /// When it was asked for.
+    pub asked_at: Timestamp,
+}
+
 /// When somebody looks at the order next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -132,6 +199,27 @@ impl HistoryView {
     }
 }
 
+/// A refund that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RefundBody {
+    /// How much, in the order's currency.
+    pub amount: Money,
+    /// Why, for people at FlexFactor: kept with the refund there. It must hold no card data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What people found out about a refund whose outcome nobody could learn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ResolutionBody {
+    /// Whether FlexFactor's portal shows it as made.
+    pub made: bool,
+}
+
 /// An order with all that is known of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -160,10 +248,18 @@ pub struct OrderView {
     pub version: u64,
     /// What the provider calls it.
     pub provider: ProviderView,
+    /// Its money.
+    pub money: MoneyView,
+    /// The refunds that were asked for here, oldest first.
+    pub refunds: Vec<RefundView>,
     /// What was signalled of refunds.
     pub refund: Facet,
     /// What was signalled of disputes.
     pub dispute: Facet,
+    /// What became of the cancel that was asked for; null where none was.
+    pub cancel: Option<CancelView>,
+    /// What became of the capture that was asked for; null where none was.
+    pub capture: Option<CaptureView>,
     /// How many times its submission was attempted.
     pub attempts: u32,
     /// When somebody looks at it next; null where nobody has to.
@@ -182,7 +278,7 @@ impl OrderView {
             merchant: order.key.merchant.clone(),
             order_id: order.key.order_id.clone(),
             status: order.status,
-            instruction: order.status.instruction(),
+            instruction: order.instruction(),
             reason: order
                 .reason
                 .as_ref()
@@ -197,8 +293,25 @@ impl OrderView {
                 order_id: order.provider_order.clone(),
                 confirmation: order.confirmation.clone(),
             },
+            money: MoneyView {
+                captured_minor: order.captured(),
+                refunded_minor: order.refunded(),
+                reserved_minor: order.reserved(),
+                refundable_minor: order.refundable(),
+            },
+            refunds: order.refunds.iter().map(|refund| RefundView::of(refund, order)).collect(),
             refund: order.refund,
             dispute: order.dispute,
+            cancel: order.wish.as_ref().zip(order.cancel_state()).map(|(wish, state)| CancelView {
+                state,
+                asked_at: wish.asked_at,
+                proposed_refund: order.proposed_refund(),
+            }),
+            capture: order
+                .wish
+                .as_ref()
+                .zip(order.capture_state())
+                .map(|(wish, state)| CaptureView { state, asked_at: wish.asked_at }),
             attempts: order.submission.attempts,
             due: order.due.map(|due| DueView { at: due.at, reason: due.reason, looks: due.looks }),
             history: history.iter().map(HistoryView::of).collect(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 
 use flexfactor::mapping::{EvaluateStatus, OrderStatus};
-use flexfactor::{ListNames, Lookup, Lost, OrderAnswer, Outcome, OutcomeAnswer, Refused};
+use flexfactor::{Capturing, ListNames, Lookup, Lost, OrderAnswer, Outcome, OutcomeAnswer, Refused};
 use jiff::SignedDuration;
 use lambda_kit::queue::OrderMessage;
 use lambda_kit::secrets::SecretError;
@@ -15,6 +15,7 @@ use models::intake;
 use models::order::{DueReason, Facet, ReasonCode};
 use models::parked::{Parked, ParkedKind, Why, orphan_due};
 use models::reconcile::{CancelledPastExpiry, LookRules};
+use models::refund::Totals;
 use models::schedule::{ORPHAN, OUTCOME, SUBMISSION, WINDOW};
 use models::screening::Screened;
 use models::status::Status;
@@ -74,6 +75,9 @@ struct Provider {
     /// FlexFactor's ids by ours.
     ids: Mutex<BTreeMap<String, Vec<&'static str>>>,
     is_down: Mutex<bool>,
+    /// What it answers to a cancel or capture by its id; it refuses otherwise.
+    takes_wishes: Mutex<bool>,
+    totals: Mutex<Option<Totals>>,
     calls: Mutex<Vec<String>>,
 }
 
@@ -85,6 +89,14 @@ impl Provider {
     fn is_down(&self) -> bool {
         *self.is_down.lock().unwrap()
     }
+
+    fn wished(&self) -> Outcome<()> {
+        match (self.is_down(), *self.takes_wishes.lock().unwrap()) {
+            (true, _) => Outcome::Unknown(Lost::ServerFailed(503)),
+            (false, true) => Outcome::Done(()),
+            (false, false) => Outcome::Refused(Refused { http: 400, words: "not now".to_owned() }),
+        }
+    }
 }
 
 impl ReadOrder for Provider {
@@ -93,7 +105,12 @@ impl ReadOrder for Provider {
         match self.statuses.lock().unwrap().get(id.as_str()) {
             Some(&"404") => Outcome::Refused(Refused { http: 404, words: "unknown".to_owned() }),
             Some(word) => {
-                Outcome::Done(OrderAnswer { status: OrderStatus::parse(word), word: (*word).to_owned() })
+                let totals = *self.totals.lock().unwrap();
+                Outcome::Done(OrderAnswer {
+                    status: OrderStatus::parse(word),
+                    word: (*word).to_owned(),
+                    totals,
+                })
             }
             None => Outcome::Unknown(Lost::TimedOut),
         }
@@ -136,6 +153,20 @@ impl CancelExternally for Provider {
             true => Outcome::Unknown(Lost::ServerFailed(503)),
             false => Outcome::Refused(Refused { http: 404, words: "unknown order".to_owned() }),
         }
+    }
+}
+
+impl CancelOrder for Provider {
+    async fn cancel_order(&self, _: &Account, id: &ProviderOrderId, _: Timestamp) -> Outcome<()> {
+        self.called(format!("cancel by id {id}"));
+        self.wished()
+    }
+}
+
+impl CaptureOrder for Provider {
+    async fn capture_order(&self, _: &Account, capture: Capturing<'_>, _: Timestamp) -> Outcome<()> {
+        self.called(format!("capture {} {} {}", capture.order, capture.amount, capture.key));
+        self.wished()
     }
 }
 

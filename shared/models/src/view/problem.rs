@@ -62,8 +62,6 @@ problems! {
     DeclineConflict = "decline_conflict", 409, "The order id is taken by another decline";
     /// It was rescued before it could be cancelled: the customer was charged. A refund is the way, `proposed_refund` says of how much.
     OrderApproved = "order_approved", 409, "The order is approved";
-    /// It ended without a charge: there is nothing to cancel.
-    OrderEnded = "order_ended", 409, "The order has ended";
     /// Only an order that FlexFactor authorised and not yet captured can be captured.
     NotCapturable = "not_capturable", 409, "The order can't be captured";
     /// Nothing of the order was charged, or it is not known what.
@@ -84,6 +82,8 @@ problems! {
     RefundTooLarge = "refund_too_large", 422, "The refund is too large";
     /// FlexFactor refused the refund; `detail` explains what is known of why. Nothing was refunded.
     RefundRefusedByProvider = "refund_refused_by_provider", 422, "FlexFactor refused the refund";
+    /// It is certain by now that the refund that was asked for under this key was not made. Ask again with a new key.
+    RefundNotMade = "refund_not_made", 422, "The refund was not made";
     /// The key was used for another refund of this order. A new refund needs a new key.
     IdempotencyKeyReused = "idempotency_key_reused", 422, "The Idempotency-Key was used for another call";
     /// An order is stored in a way that this version can't read. People were told.

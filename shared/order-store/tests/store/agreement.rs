@@ -36,7 +36,8 @@ fn any_guard() -> impl Strategy<Value = Guard> {
     prop_oneof![
         any_tag().prop_map(Guard::Unseen),
         provider.prop_map(Guard::ProviderOrder),
-        Just(Guard::NoOpenSignal),
+        Just(Guard::NoErrand),
+        Just(Guard::NoWish),
         Just(Guard::NoProviderOrder),
         (0_u32..3).prop_map(Guard::Attempt),
         any_time().prop_map(Guard::LeaseOver),
