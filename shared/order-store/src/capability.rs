@@ -158,6 +158,20 @@ pub trait Look: Send + Sync {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
 
+/// Doing what people ask of an order.
+pub trait AskOf: Send + Sync {
+    /// Reads an order.
+    fn order(&self, key: &OrderKey) -> impl Future<Output = Result<Option<Order>, StoreError>> + Send;
+
+    /// Makes a change that was decided on a read order; `None` where the order changed since, or seems to have. Nobody may
+    /// then take the change for made: of two that reserve the same money at the same moment, one must not.
+    fn act(
+        &self,
+        key: &OrderKey,
+        change: &Change,
+    ) -> impl Future<Output = Result<Option<Order>, StoreError>> + Send;
+}
+
 /// Writing orders' histories. Each table does this itself: there is nothing to decide.
 pub trait KeepHistory: Send + Sync {
     /// Writes an entry unless there is one for its version. One conditional write; the same entry again changes nothing.
@@ -327,7 +341,9 @@ fn is_made(change: &Change, order: &Order) -> bool {
         && change.transition.to().is_none_or(|to| order.status == to)
 }
 
-fn raced(key: &OrderKey) -> StoreError {
+/// The error of a change that lost every race.
+#[must_use]
+pub fn raced(key: &OrderKey) -> StoreError {
     StoreError::Unavailable(format!("{key} changed {RACES_MAX} times while one change was to be made"))
 }
 
@@ -377,6 +393,19 @@ impl<T: Table> MatchOrphan for T {
         due: Option<Due>,
     ) -> Result<bool, StoreError> {
         self.settle_parked(key, was_due, fate, due).await
+    }
+}
+
+impl<T: Table> AskOf for T {
+    async fn order(&self, key: &OrderKey) -> Result<Option<Order>, StoreError> {
+        Table::read(self, key).await
+    }
+
+    async fn act(&self, key: &OrderKey, change: &Change) -> Result<Option<Order>, StoreError> {
+        Ok(match self.change(key, change).await? {
+            Changed::Made(order) => Some(*order),
+            Changed::Refused(_) => None,
+        })
     }
 }
 
