@@ -132,26 +132,23 @@ impl fmt::Display for RefundState {
 }
 
 impl Order {
-    /// What was captured: what the provider told, and never more than was to be charged; the whole of it for an approved order
-    /// of which it told nothing (neither partial nor over-capture is known to exist: integrator).
+    /// What was captured: nothing of an order that is not approved; else what the provider told, and never more than was to be
+    /// charged; the whole of it where it told nothing (neither partial nor over-capture is known to exist: integrator).
     #[must_use]
     pub fn captured(&self) -> MinorUnits {
-        match (self.totals, self.status) {
-            (Some(totals), _) => totals.captured.min(self.amount.minor),
-            (None, Status::Approved) => self.amount.minor,
-            (
-                None,
-                Status::Received
-                | Status::Submitting
-                | Status::Unknown
-                | Status::Rejected
-                | Status::Pending
-                | Status::CaptureRequired
-                | Status::Escalated
-                | Status::Expired
-                | Status::Cancelled
-                | Status::Declined,
-            ) => MinorUnits::new(0),
+        let whole = self.amount.minor;
+        match self.status {
+            Status::Approved => self.totals.map_or(whole, |totals| totals.captured.min(whole)),
+            Status::Received
+            | Status::Submitting
+            | Status::Unknown
+            | Status::Rejected
+            | Status::Pending
+            | Status::CaptureRequired
+            | Status::Escalated
+            | Status::Expired
+            | Status::Cancelled
+            | Status::Declined => MinorUnits::new(0),
         }
     }
 
@@ -269,8 +266,8 @@ pub fn reserve(
         let is_same = known.amount == minor && currency == order.amount.currency;
         return if is_same { Ok(Reserve::Known(known.clone())) } else { Err(ReserveRefused::KeyReused) };
     }
-    let totals = totals.map(|told| newest(told, order)).or(order.totals);
-    let order = &Order { totals, ..order.clone() };
+    // What the totals tell of earlier refunds counts before anything is reserved.
+    let order = &totals.map_or_else(|| order.clone(), |totals| settle_by_totals(order, totals, now));
     check(order, request)?;
     let refund = Refund {
         id: request.id.clone(),
@@ -384,15 +381,12 @@ fn replace(order: &mut Order, settled: &Refund) {
     }
 }
 
-/// What was refunded does not come back: an older answer of the provider's must not open a way to refund twice.
-fn newest(told: Totals, order: &Order) -> Totals {
-    Totals { refunded: told.refunded.max(order.refunded()), ..told }
-}
-
 /// Settles by the provider's totals what can be settled: `order` as it then is. Where the totals hold the refund, it was
 /// made; where they do not, and a call can't be under way any more, it was not.
 pub(crate) fn settle_by_totals(order: &Order, totals: Totals, now: Timestamp) -> Order {
-    let mut order = Order { totals: Some(newest(totals, order)), ..order.clone() };
+    // What was refunded does not come back: an older answer of the provider's must not open a way to refund twice.
+    let refunded = totals.refunded.max(order.refunded());
+    let mut order = Order { totals: Some(Totals { refunded, ..totals }), ..order.clone() };
     for refund in &mut order.refunds {
         let is_made = totals.refunded >= refund.after();
         refund.state = match refund.state {

@@ -12,6 +12,7 @@ use models::decline::Decline;
 use models::event::{EventKind, OrderEvent};
 use models::ids::{ContentHash, IdempotencyKey, MerchantId, OrderId};
 use models::intake;
+use models::money::MinorUnits;
 use models::order::{DueReason, Facet, ReasonCode};
 use models::parked::{Parked, ParkedKind, Why, orphan_due};
 use models::reconcile::{CancelledPastExpiry, LookRules};
@@ -30,7 +31,9 @@ use super::*;
 mod money;
 mod open;
 mod orphan;
+mod refunds;
 mod unknown;
+mod wishes;
 
 const START: &str = "2026-11-21T10:00:00Z";
 
@@ -75,7 +78,7 @@ struct Provider {
     /// FlexFactor's ids by ours.
     ids: Mutex<BTreeMap<String, Vec<&'static str>>>,
     is_down: Mutex<bool>,
-    /// What it answers to a cancel or capture by its id; it refuses otherwise.
+    /// Whether it does as it is told when an order is to be cancelled or captured; it refuses otherwise.
     takes_wishes: Mutex<bool>,
     totals: Mutex<Option<Totals>>,
     calls: Mutex<Vec<String>>,
@@ -149,9 +152,10 @@ impl FindOrder for Provider {
 impl CancelExternally for Provider {
     async fn cancel_externally(&self, _: &Account, order_id: &OrderId, _: Timestamp) -> Outcome<()> {
         self.called(format!("cancel {order_id}"));
-        match self.is_down() {
-            true => Outcome::Unknown(Lost::ServerFailed(503)),
-            false => Outcome::Refused(Refused { http: 404, words: "unknown order".to_owned() }),
+        match (self.is_down(), *self.takes_wishes.lock().unwrap()) {
+            (true, _) => Outcome::Unknown(Lost::ServerFailed(503)),
+            (false, true) => Outcome::Done(()),
+            (false, false) => Outcome::Refused(Refused { http: 404, words: "unknown order".to_owned() }),
         }
     }
 }
@@ -302,6 +306,21 @@ impl Tested {
             assert!(looks.len() < 200, "the looks do not end: {looks:?}");
         }
         (self.order(key).await, looks)
+    }
+
+    /// Makes a change that people asked for.
+    async fn ask(&self, key: &OrderKey, change: &Change) -> Order {
+        assert!(self.store.settle(key, change).await.unwrap());
+        self.order(key).await
+    }
+
+    fn takes_wishes(&self) {
+        *self.provider.takes_wishes.lock().unwrap() = true;
+    }
+
+    fn tells(&self, captured: u64, refunded: u64) {
+        let totals = Totals { captured: MinorUnits::new(captured), refunded: MinorUnits::new(refunded) };
+        *self.provider.totals.lock().unwrap() = Some(totals);
     }
 
     fn calls(&self) -> Vec<String> {

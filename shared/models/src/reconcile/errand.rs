@@ -157,7 +157,8 @@ pub(super) fn finish(change: Change, order: &Order, heard: &Heard, times: &Times
     let mut after = order.clone();
     let mut change = confirm_signals(change, &mut after);
     after.status = change.transition.to().unwrap_or(order.status);
-    if let Some(totals) = told(&after, heard) {
+    // Amounts of an order that is not charged say nothing of what was captured.
+    if let Some(totals) = told(&after, heard).filter(|_| after.status == Status::Approved) {
         let settled = settle_by_totals(&after, totals, now);
         if settled.refunds != order.refunds {
             change = change.effect(Effect::Refunds(settled.refunds.clone()));

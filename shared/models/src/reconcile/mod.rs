@@ -202,8 +202,10 @@ pub fn after_read(order: &Order, heard: &Heard, rules: &LookRules, now: Timestam
                 (Transition::Cancel, ReasonCode::ProviderRead)
             }
         },
-        // Still worked on after window and grace: the promise to the merchant is over.
-        ProviderView::Working if is_over => (Transition::Expire, ReasonCode::WindowOver),
+        // Still worked on after window and grace: the promise to the merchant is over. A wish goes on to the end of its schedule.
+        ProviderView::Working if is_over && order.open_wish().is_none() => {
+            (Transition::Expire, ReasonCode::WindowOver)
+        }
         ProviderView::Working => (Transition::Accept, ReasonCode::ProviderRead),
         ProviderView::CaptureRequired if is_over => (Transition::Escalate, ReasonCode::WindowOver),
         ProviderView::CaptureRequired => (Transition::RequireCapture, ReasonCode::ProviderRead),
