@@ -13,13 +13,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// Longest body taken, in bytes: as long as a decline may be.
-pub const BODY_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Longest idempotency key, in bytes.
-pub const KEY_BYTES_MAX: usize = 255;
+pub(crate) const KEY_BYTES_MAX: usize = 255;
 /// Most orders of one page.
-pub const PAGE_ORDERS_MAX: usize = 100;
+pub(crate) const PAGE_ORDERS_MAX: usize = 100;
 /// Orders of a page, where the call does not say.
-pub const PAGE_ORDERS_DEFAULT: usize = 50;
+pub(crate) const PAGE_ORDERS_DEFAULT: usize = 50;
 /// What a cursor begins with, so that its meaning may change.
 const CURSOR_VERSION: u8 = 1;
 
@@ -125,7 +125,8 @@ fn status(value: &str) -> Result<Status, Failure> {
 }
 
 fn time(name: &str, value: &str) -> Result<Timestamp, Failure> {
-    let why = "must be a time as RFC 3339 writes it, such as 2026-11-21T10:00:00Z; a plus sign is written %2B";
+    let why =
+        "must be a time as RFC 3339 writes it, such as 2026-11-21T10:00:00Z; a plus sign is written %2B";
     value.parse().map_err(|_| malformed(format!("The parameter {name} {why}.")))
 }
 

@@ -63,7 +63,11 @@ where
         };
         answer.unwrap_or_else(|failure| {
             let problem = failure.into_problem();
-            tracing::info!(status = problem.status, code = problem.code, "a call was answered with a problem");
+            tracing::info!(
+                status = problem.status,
+                code = problem.code,
+                "a call was answered with a problem"
+            );
             problem.into()
         })
     }
@@ -76,7 +80,12 @@ where
         Err(Failure::new(ProblemCode::NotYourMerchant, "The token does not name this merchant."))
     }
 
-    async fn serve(&self, request: &Request, merchant: &MerchantId, target: Target) -> Result<Answer, Failure> {
+    async fn serve(
+        &self,
+        request: &Request,
+        merchant: &MerchantId,
+        target: Target,
+    ) -> Result<Answer, Failure> {
         match target {
             Target::List => self.list(request, merchant).await,
             Target::Submit => self.submit(request, merchant).await,

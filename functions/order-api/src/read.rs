@@ -9,9 +9,7 @@ use models::ids::{MerchantId, OrderId, OrderKey};
 use models::listing::Listing;
 use models::status::Status;
 use models::view::{OrderPage, OrderView};
-use order_store::capability::{
-    AskOf, FindMerchant, ListOrders, Park, ReadHistory, TakeDecline, Whole, list,
-};
+use order_store::capability::{AskOf, FindMerchant, ListOrders, Park, ReadHistory, TakeDecline, Whole, list};
 
 use crate::answer::{Answer, Failure};
 use crate::call::{cursor, page_query};

@@ -24,7 +24,7 @@ use crate::read::shown;
 use crate::wishes::sentence;
 
 /// Longest reason that is sent to FlexFactor, in characters. It documents no limit.
-pub const REASON_CHARS_MAX: usize = 200;
+pub(crate) const REASON_CHARS_MAX: usize = 200;
 
 /// What FlexFactor was asked before money is reserved.
 struct Told {
@@ -56,7 +56,7 @@ where
         check_reason(body.reason.as_deref())?;
         let wanted = RefundRequest { id: RefundId::of(key, &caller_key), amount: body.amount };
         if let Reserved::Now(order, account) = self.reserve(key, &wanted).await? {
-            let outcome = self.call(&order, &account, &wanted, body.reason.as_deref()).await;
+            let outcome = self.send(&order, &account, &wanted, body.reason.as_deref()).await;
             self.settle(*order, &wanted.id, &outcome).await?;
         }
         self.tell(key, &wanted.id).await
@@ -121,7 +121,7 @@ where
     }
 
     /// The call. It has no key, so it is made once.
-    async fn call(
+    async fn send(
         &self,
         order: &Order,
         account: &Account,
@@ -194,7 +194,10 @@ where
                 if refund.state == wanted {
                     return self.show(200, key).await;
                 }
-                let detail = format!("The refund is {}; only an unresolved one is for people to decide.", refund.state);
+                let detail = format!(
+                    "The refund is {}; only an unresolved one is for people to decide.",
+                    refund.state
+                );
                 return Err(Failure::new(ProblemCode::NotUnresolved, detail));
             };
             if self.store.act(key, &change).await?.is_some() {
@@ -215,7 +218,7 @@ fn check_reason(reason: Option<&str>) -> Result<(), Failure> {
     let Some(reason) = reason else { return Ok(()) };
     let wrong = |detail: &str| {
         let path = Some("reason".to_owned());
-        Failure::Problem(Problem { path, ..Problem::new(ProblemCode::Malformed, detail) })
+        Failure::Problem(Problem { path, ..Problem::new(ProblemCode::RefundInvalid, detail) })
     };
     if reason.chars().count() > REASON_CHARS_MAX || reason.chars().any(char::is_control) {
         return Err(wrong("The reason must be at most 200 characters, without control characters."));
@@ -245,7 +248,7 @@ fn refusal(refused: &ReserveRefused) -> Problem {
 }
 
 fn at(path: &str, detail: String) -> Problem {
-    Problem { path: Some(path.to_owned()), ..Problem::new(ProblemCode::Malformed, detail) }
+    Problem { path: Some(path.to_owned()), ..Problem::new(ProblemCode::RefundInvalid, detail) }
 }
 
 /// FlexFactor's words, redacted before they were stored, and what is known of why.

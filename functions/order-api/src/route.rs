@@ -140,9 +140,7 @@ fn orders(method: &Method) -> Result<Target, &'static str> {
 fn order(method: &Method, rest: &str) -> Result<Target, &'static str> {
     let act = act(rest);
     match (method.as_str(), act) {
-        ("GET", act) => {
-            Ok(Target::Read { order_id: rest.parse().ok(), otherwise: act.map(|_| "POST") })
-        }
+        ("GET", act) => Ok(Target::Read { order_id: rest.parse().ok(), otherwise: act.map(|_| "POST") }),
         ("POST", Some((act, order_id))) => Ok(Target::Do(act, order_id.parse().ok())),
         (_, Some(_)) => Err("POST"),
         (_, None) => Err("GET"),
@@ -234,7 +232,10 @@ mod tests {
             ("%", "%"),
             ("%zz", "%zz"),
         ] {
-            assert_eq!(target("POST", &format!("orders/{sent}/cancel")), Target::Do(Act::Cancel, id(order_id)));
+            assert_eq!(
+                target("POST", &format!("orders/{sent}/cancel")),
+                Target::Do(Act::Cancel, id(order_id))
+            );
             let Target::Read { order_id: read, .. } = target("GET", &format!("orders/{sent}")) else {
                 panic!("{sent} is not read")
             };
@@ -249,9 +250,18 @@ mod tests {
     #[test]
     fn what_is_nothing_is_told_apart_from_the_wrong_method() {
         for path in [
-            "", "/", "/merchants", "/merchants/acme", "/merchants/acme/", "/merchants/acme/ordersx",
-            "/merchants/acme/orders/", "/merchants/Acme/orders", "/merchants//orders", "//merchants/acme/orders",
-            "/merchants/acme%2Forders%ff", "/v1/merchants/acme/orders",
+            "",
+            "/",
+            "/merchants",
+            "/merchants/acme",
+            "/merchants/acme/",
+            "/merchants/acme/ordersx",
+            "/merchants/acme/orders/",
+            "/merchants/Acme/orders",
+            "/merchants//orders",
+            "//merchants/acme/orders",
+            "/merchants/acme%2Forders%ff",
+            "/v1/merchants/acme/orders",
         ] {
             assert_eq!(routed("GET", path), Err(Misrouted::NotFound), "{path}");
         }

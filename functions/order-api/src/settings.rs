@@ -59,7 +59,8 @@ mod tests {
     #[test]
     fn a_way_of_authorization_that_is_not_known_keeps_the_function_from_starting() {
         let told = |way: &str| {
-            let settings = Settings::from_values([("AUTHORIZATION", way), ("JWT_MERCHANT_CLAIM", "merchant")]);
+            let settings =
+                Settings::from_values([("AUTHORIZATION", way), ("JWT_MERCHANT_CLAIM", "merchant")]);
             ApiSettings::read(settings).unwrap_err().to_string()
         };
         for way in ["", "none", "JWT"] {

@@ -210,6 +210,24 @@ pub trait ReadHistory: Send + Sync {
     fn whole(&self, key: &OrderKey) -> impl Future<Output = Result<Option<Whole>, StoreError>> + Send;
 }
 
+impl<T: ListOrders> ListOrders for &T {
+    fn listed(
+        &self,
+        merchant: &MerchantId,
+        status: Status,
+        stretch: &Stretch,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Listing>, StoreError>> + Send {
+        (**self).listed(merchant, status, stretch, limit)
+    }
+}
+
+impl<T: ReadHistory> ReadHistory for &T {
+    fn whole(&self, key: &OrderKey) -> impl Future<Output = Result<Option<Whole>, StoreError>> + Send {
+        (**self).whole(key)
+    }
+}
+
 /// An order with its history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Whole {

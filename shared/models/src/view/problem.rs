@@ -78,6 +78,8 @@ problems! {
     UnsupportedMediaType = "unsupported_media_type", 415, "The body must be application/json";
     /// The decline names another merchant than the address does.
     MerchantMismatch = "merchant_mismatch", 422, "The decline is another merchant's";
+    /// Such a refund can't be: `path` names what of it is wrong.
+    RefundInvalid = "refund_invalid", 422, "The refund can't be made as asked";
     /// More than what was captured and not yet refunded; `refundable_minor` says how much is left.
     RefundTooLarge = "refund_too_large", 422, "The refund is too large";
     /// FlexFactor refused the refund; `detail` explains what is known of why. Nothing was refunded.
