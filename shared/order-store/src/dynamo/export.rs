@@ -63,6 +63,8 @@ pub async fn export(client: &Client, table: &str) -> Result<Books, StoreError> {
             if pk.starts_with("ORDER#") && sk.starts_with(key::HISTORY) {
                 let entry = to_entry(item)?;
                 books.histories.entry(entry.key.clone()).or_default().push(entry);
+            } else if pk.starts_with("ORDER#") && sk == key::LISTING {
+                // Shows what the order's own item says.
             } else if pk.starts_with("ORDER#") {
                 books.orders.push(to_order(item)?);
             } else if let Some(merchant) = pk.strip_prefix("PARKED#") {

@@ -2,6 +2,7 @@
 
 use models::ids::{MerchantId, OrderKey};
 use models::parked::{ParkedKey, ParkedKind};
+use models::status::Status;
 use models::time::to_text;
 use models::transmission::TransmissionKey;
 
@@ -24,6 +25,9 @@ pub const HISTORY: &str = "HISTORY#";
 /// What the partitions of parked things begin with.
 pub const PARKED: &str = "PARKED#";
 
+/// The sort key of the line that lists show of an order.
+pub const LISTING: &str = "LISTING";
+
 /// The key of an order. A merchant id holds no `#`, so that the two parts can't run into one another.
 #[must_use]
 pub fn order(key: &OrderKey) -> ItemKey {
@@ -34,6 +38,18 @@ pub fn order(key: &OrderKey) -> ItemKey {
 #[must_use]
 pub fn history(key: &OrderKey, version: u64) -> ItemKey {
     ItemKey { sk: format!("{HISTORY}{version:010}"), ..order(key) }
+}
+
+/// The key of the line that lists show of an order.
+#[must_use]
+pub fn listing(key: &OrderKey) -> ItemKey {
+    ItemKey { sk: LISTING.to_owned(), ..order(key) }
+}
+
+/// The partition of a merchant's orders of one status in the index of listed orders.
+#[must_use]
+pub fn list_partition(merchant: &MerchantId, status: Status) -> String {
+    format!("{merchant}#{status}")
 }
 
 /// Reads an order's key back from its partition key.

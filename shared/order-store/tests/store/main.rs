@@ -7,6 +7,7 @@ mod agreement;
 mod fixtures;
 mod history;
 mod life;
+mod listing;
 mod parked;
 mod tables;
 mod template;
