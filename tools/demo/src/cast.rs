@@ -23,7 +23,7 @@ pub(crate) struct Kind {
 }
 
 /// How many orders the shares add up to.
-pub(crate) const ORDERS_DEFAULT: usize = 350;
+pub(crate) const ORDERS_DEFAULT: usize = 380;
 
 macro_rules! kinds {
     ($($merchant:ident $name:literal x $share:literal ends $ends:ident: $story:literal => $rule:expr;)+) => {
@@ -80,6 +80,13 @@ kinds! {
         "fate": { "kind": "decline", "after_seconds": 4 * DAY } });
     MANAGED "forged" x 12 ends Expired: "expired, beside ten kinds of forged webhooks" => json!({
         "fate": { "kind": "expire" }, "webhooks": [{ "kind": { "forged": { "forgeries": [] } } }] });
+    MANAGED "cancel" x 8 ends Cancelled: "cancelled by the merchant on day 2" => json!({ "fate": approve(9) });
+    MANAGED "cancel-late" x 4 ends Approved: "cancelled too late: charged, the webhook is lost" => json!({
+        "fate": { "kind": "approve", "after_seconds": DAY + 3_600 }, "webhooks": [{ "kind": "lost" }] });
+    MANAGED "cancel-paid" x 4 ends Approved: "a cancel is refused: paid and known to be" => json!({ "fate": approve(1) });
+    MANAGED "refund-part" x 6 ends Approved: "refunded in part" => json!({ "fate": approve(2) });
+    UNMANAGED "refund-full" x 4 ends Approved: "refunded in full" => json!({ "fate": approve(2) });
+    MANAGED "refund-much" x 4 ends Approved: "a refund is refused: a cent too much" => json!({ "fate": approve(2) });
     UNMANAGED "now" x 40 ends Approved: "approved in the answer" => json!({ "fate": approve(0) });
     UNMANAGED "later" x 24 ends Approved: "declined in the answer, approved in the background" => json!({ "fate": approve(5) });
     UNMANAGED "never" x 30 ends Expired: "declined in the answer, then expired" => json!({ "fate": { "kind": "expire" } });

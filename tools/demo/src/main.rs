@@ -3,6 +3,7 @@
 
 mod cast;
 mod mail;
+mod people;
 mod report;
 mod screen;
 
@@ -17,6 +18,7 @@ use rig::{Rig, RigOptions};
 
 use cast::{KINDS, ORDERS_DEFAULT, Role};
 use mail::Mail;
+use people::People;
 use report::{Report, Times};
 use screen::Screen;
 
@@ -95,7 +97,8 @@ async fn play(rig: &mut Rig, arguments: &Arguments, to_deploy: Duration) -> Resu
     let mail = mail::write(&roles, rig.now())?;
     let mut screen = Screen::new(mail.good.len());
     submit(rig, &mail, &mut screen).await?;
-    pass_days(rig, &mut screen).await?;
+    let mut people = People::default();
+    pass_days(rig, &roles, &mut people, &mut screen).await?;
     // What is not whole by then, the report tells order by order.
     let books = match rig.until_histories_verify(HISTORIES_MAX).await {
         Ok(books) => books,
@@ -105,7 +108,7 @@ async fn play(rig: &mut Rig, arguments: &Arguments, to_deploy: Duration) -> Resu
     println!();
     let times = Times { to_deploy, run: begun.elapsed() };
     let (_, dead_letters) = rig.messages().await?;
-    let report = Report::new(&roles, &mail, &books, &rig.ledger().await?, dead_letters, &times);
+    let report = Report::new(&roles, &mail, &people, &books, &rig.ledger().await?, dead_letters, &times);
     report.print();
     write_report(&report)?;
     Ok(report.failures)
@@ -141,10 +144,12 @@ async fn submit(rig: &Rig, mail: &Mail, screen: &mut Screen) -> Result<()> {
     rig.until_quiet(SUBMITTED_MAX).await
 }
 
-/// FlexFactor's days pass, each with its webhooks and a sweep; what is open at the end is swept once more.
-async fn pass_days(rig: &mut Rig, screen: &mut Screen) -> Result<()> {
+/// FlexFactor's days pass, each with its webhooks, what people ask for, and a sweep; what is open at the end is swept once
+/// more.
+async fn pass_days(rig: &mut Rig, roles: &[Role], people: &mut People, screen: &mut Screen) -> Result<()> {
     for day in 1..=DAYS {
         rig.pass_seconds(DAY_SECONDS).await?;
+        people.act(rig, roles, &rig.books().await?, day).await?;
         rig.sweep().await?;
         screen.show(&format!("day {day}"), &rig.books().await?);
     }

@@ -2,13 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use models::money::Money;
+use models::order::Order;
 use models::status::Status;
+use models::wish::CancelState;
 use rig::Books;
 use rig::{Finding, FindingKind, Ledger, broken_histories, compare};
 use serde::Serialize;
 
 use crate::cast::{Kind, Role, kind_of};
 use crate::mail::Mail;
+use crate::people::{Ask, People};
+
+const REFUNDS: &[Ask] = &[Ask::RefundInPart, Ask::RefundInFull, Ask::RefundTooMuch];
 
 /// target/demo/report.json.
 #[derive(Debug, Serialize)]
@@ -52,6 +58,15 @@ pub(crate) struct Report {
     pub(crate) histories_verified: usize,
     /// Messages in the dead-letter queues. Must be 0.
     pub(crate) dead_letters: u64,
+    /// Cancels that people asked for, by what became of them: confirmed, too late (a refund is proposed), refused at once.
+    pub(crate) cancels_confirmed: usize,
+    pub(crate) cancels_too_late: usize,
+    pub(crate) cancels_refused: usize,
+    /// Refunds that people asked for and that were made, and those that were refused as too much.
+    pub(crate) refunds_made: usize,
+    pub(crate) refunds_refused: usize,
+    /// What FlexFactor refunded, in minor units, by currency.
+    pub(crate) provider_refunded_minor: BTreeMap<String, i64>,
     /// From the first message to the last check.
     pub(crate) seconds: u64,
     /// From nothing to a deployed stack.
@@ -72,6 +87,19 @@ fn faults_that_did_not_happen(ledger: &Ledger) -> impl Iterator<Item = String> {
         .map(|entry| format!("{}: no fault befell it", entry.external_order_id))
 }
 
+/// A cancel that came too late proposes a refund, and makes none.
+fn late_cancels_without_a_proposal(books: &Books) -> impl Iterator<Item = String> {
+    let late = |order: &&Order| order.cancel_state() == Some(CancelState::TooLate);
+    let wrong = |order: &&Order| order.proposed_refund() != Some(order.amount);
+    books.orders.iter().filter(late).filter(wrong).map(|order| {
+        format!(
+            "{}: its cancel came too late, and {:?} is proposed to be refunded",
+            order.key,
+            order.proposed_refund()
+        )
+    })
+}
+
 /// What a run took.
 pub(crate) struct Times {
     pub(crate) to_deploy: std::time::Duration,
@@ -82,6 +110,7 @@ impl Report {
     pub(crate) fn new(
         roles: &[Role],
         mail: &Mail,
+        people: &People,
         books: &Books,
         ledger: &Ledger,
         dead_letters: u64,
@@ -95,6 +124,7 @@ impl Report {
         let ended = |status| books.orders.iter().filter(|order| order.status == status).count();
         let parked =
             |kinds: &[&str]| books.parked.iter().filter(|item| kinds.contains(&item.kind.as_str())).count();
+        let cancels = |state| books.orders.iter().filter(|order| order.cancel_state() == Some(state)).count();
         let messages = mail.good.len() + mail.rest.len();
         let (rejected, conflicts) = (parked(&["refused", "unparseable"]), parked(&["conflict"]));
         let summary = &ledger.summary;
@@ -121,12 +151,20 @@ impl Report {
             mismatches: found(FindingKind::Mismatch),
             histories_verified: books.orders.len().saturating_sub(found(FindingKind::History)),
             dead_letters,
+            cancels_confirmed: cancels(CancelState::Confirmed),
+            cancels_too_late: cancels(CancelState::TooLate),
+            cancels_refused: people.count(&[Ask::Cancel], |status| status == 409),
+            refunds_made: people.count(REFUNDS, |status| status == 201),
+            refunds_refused: people.count(REFUNDS, |status| status == 422),
+            provider_refunded_minor: summary.refunded_minor.clone(),
             seconds: times.run.as_secs(),
             seconds_to_deploy: times.to_deploy.as_secs(),
             failures: Vec::new(),
         };
         report.failures = report.judge(&findings, mail, books);
         report.failures.extend(faults_that_did_not_happen(ledger));
+        report.failures.extend(people.failures.iter().cloned());
+        report.failures.extend(late_cancels_without_a_proposal(books));
         report
     }
 
@@ -171,14 +209,6 @@ impl Report {
 
     /// The summary for people.
     pub(crate) fn print(&self) {
-        let charged: Vec<_> = self
-            .provider_charged_minor
-            .iter()
-            .map(|(code, minor)| match (u64::try_from(*minor), code.parse()) {
-                (Ok(minor), Ok(currency)) => models::money::Money::new(minor, currency).to_string(),
-                _ => format!("{minor} minor units of {code}"),
-            })
-            .collect();
         println!(
             "  declines sent       {:>6}   accepted {}, rejected {}, duplicates ignored {}, conflicts kept {}",
             self.sent, self.accepted, self.rejected, self.duplicates_ignored, self.conflicts
@@ -191,7 +221,7 @@ impl Report {
             "  at FlexFactor       {:>6}   from {} calls of /evaluate; charged {}",
             self.provider_orders,
             self.provider_evaluate_requests,
-            charged.join(", ")
+            shown(&self.provider_charged_minor)
         );
         println!(
             "  webhooks delivered  {:>6}   lost on the way {}, forged {} (accepted {})",
@@ -201,7 +231,30 @@ impl Report {
             "  submitted twice {}, lost {}, mismatches {}: by FlexFactor's ledger and the table",
             self.submitted_twice, self.lost, self.mismatches
         );
+        println!(
+            "  cancels asked for   {:>6}   confirmed {}, too late {} (a refund is proposed), refused {}",
+            self.cancels_confirmed + self.cancels_too_late + self.cancels_refused,
+            self.cancels_confirmed,
+            self.cancels_too_late,
+            self.cancels_refused
+        );
+        println!(
+            "  refunds asked for   {:>6}   made {}, refused {}; FlexFactor refunded {}, its portal's included",
+            self.refunds_made + self.refunds_refused,
+            self.refunds_made,
+            self.refunds_refused,
+            shown(&self.provider_refunded_minor)
+        );
         println!("  histories verified {} of {}", self.histories_verified, self.accepted);
         println!("  {} s to deploy, {} s for 21 days", self.seconds_to_deploy, self.seconds);
     }
+}
+
+/// Amounts by currency, for people.
+fn shown(amounts: &BTreeMap<String, i64>) -> String {
+    let shown = amounts.iter().map(|(code, minor)| match (u64::try_from(*minor), code.parse()) {
+        (Ok(minor), Ok(currency)) => Money::new(minor, currency).to_string(),
+        _ => format!("{minor} minor units of {code}"),
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }
