@@ -49,6 +49,10 @@ SETTINGS = {
     | {"EXPIRY_GRACE_SECONDS", "CANCELLED_PAST_EXPIRY", "ORDER_LIST_ARRAY", "ORDER_REFERENCE_FIELD"}
     | AMOUNTS,
     "OrderHistory": COMMON,
+    "TransmitRelay": COMMON
+    | PROVIDER
+    | {"TRANSMISSIONS_QUEUE_URL", "TRANSMISSION_AGE_MAX_SECONDS", "TRANSMISSION_RETRY_SECONDS"}
+    | {"TRANSMISSION_COPY_DAYS", "REJECTED_COPY_DAYS"},
 }
 ACTIONS = {
     "OrderApi": LOGS
@@ -65,6 +69,10 @@ ACTIONS = {
     | LOGS
     | {"dynamodb:UpdateItem", "dynamodb:GetItem", "sqs:SendMessage", "secretsmanager:GetSecretValue"},
     "OrderHistory": STREAM | LOGS | {"dynamodb:PutItem", "dynamodb:GetItem", "sqs:SendMessage"},
+    "TransmitRelay": CONSUME
+    | LOGS
+    | {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:GetItem"}
+    | {"sqs:ChangeMessageVisibility", "secretsmanager:GetSecretValue"},
 }
 
 
@@ -131,7 +139,7 @@ class Template(unittest.TestCase):
 
     def test_every_queue_mapping_reports_single_failures(self):
         mappings = self.mappings(of_queues=True)
-        self.assertEqual(len(mappings), 3)
+        self.assertEqual(len(mappings), 4)
         for name, mapping in mappings.items():
             properties = mapping["Properties"]
             self.assertEqual(properties["FunctionResponseTypes"], ["ReportBatchItemFailures"], name)
@@ -201,6 +209,8 @@ class Template(unittest.TestCase):
         call_seconds = 1.5 * wait_millis / 1000 + 12
         evaluate = self.properties("EvaluateSubmissionFunction")["Timeout"]
         self.assertLess(call_seconds, evaluate)
+        # Here a sixth call to AWS: configuration, secret, three writes, and the message's visibility.
+        self.assertLess(1.5 * wait_millis / 1000 + 18, self.properties("TransmitRelayFunction")["Timeout"])
         # The longest look asks for the list, the order and its outcome.
         look_seconds = 3 * 1.5 * wait_millis / 1000 + 12
         self.assertLess(look_seconds, self.properties("OrderReconcileFunction")["Timeout"])
@@ -214,6 +224,14 @@ class Template(unittest.TestCase):
         settings = (HERE / "../functions/evaluate-submission/src/settings.rs").read_text()
         lease = re.search(r"CLAIM_LEASE: SignedDuration = SignedDuration::from_secs\((\d+)\)", settings)
         self.assertGreater(int(lease.group(1)), evaluate)
+
+    def test_a_transmission_is_parked_for_its_age_before_it_has_failed_on_every_delivery(self):
+        parameters = self.source["Parameters"]
+        *first, last = map(int, parameters["TransmissionRetrySeconds"]["Default"].split(","))
+        deliveries = 1 + len(first) + (parameters["TransmissionAgeMaxSeconds"]["MaxValue"] - sum(first)) / last
+        redrive = self.properties("TransmissionsQueue")["RedrivePolicy"]
+        # Twice that: the store may be out of reach as well.
+        self.assertGreater(redrive["maxReceiveCount"], 2 * deliveries)
 
     def test_every_function_logs_to_a_group_with_a_limit(self):
         groups = self.of_type("AWS::Logs::LogGroup")
@@ -266,6 +284,7 @@ class Template(unittest.TestCase):
 
     def test_alarms_on_our_own_metrics_name_what_the_functions_write(self):
         metrics = {"ParkedEvents", "UnknownProviderValues", "EscalatedOrders", "ForgedWebhooks", "FailedLooks", "BrokenHistories"}
+        metrics |= {"UndeliveredTransmissions"}
         telemetry = (HERE / "../shared/lambda-kit/src/telemetry.rs").read_text()
         for metric in metrics:
             self.assertIn(f'"{metric}"', telemetry)

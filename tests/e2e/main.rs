@@ -10,6 +10,7 @@ mod e2e_history;
 mod e2e_intake;
 mod e2e_sensitive;
 mod e2e_sweep;
+mod e2e_transmit;
 mod e2e_way;
 mod e2e_webhook;
 mod fault_aws;

@@ -41,6 +41,8 @@ pub(crate) async fn search(rig: &Rig) -> Search {
         &outputs.reconciliations_queue_url,
         &outputs.reconciliations_dlq_url,
         &outputs.history_dlq_url,
+        &outputs.transmissions_queue_url,
+        &outputs.transmissions_dlq_url,
     ] {
         for body in drained(rig, queue).await {
             search.messages += 1;

@@ -51,7 +51,7 @@ fn every_file_is_checked_by_its_name() {
 fn check(path: &str) {
     match path {
         "README.md" => {}
-        "sqs-decline.json" | "sqs-evaluation.json" => sqs::check(path),
+        "sqs-decline.json" | "sqs-evaluation.json" | "sqs-transmission.json" => sqs::check(path),
         _ => match path.split_once('/') {
             Some(("schemas", name)) => schemas::check(name),
             Some(("webhooks", name)) => webhooks::check(name),

@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::{files, refine};
 
 /// The messages that have a schema.
-pub(crate) const ALL: [&str; 5] = ["decline", "evaluation", "merchant", "merchant-secret", "schedule"];
+pub(crate) const ALL: [&str; 6] =
+    ["decline", "evaluation", "merchant", "merchant-secret", "schedule", "transmission"];
 
 pub(crate) fn generated() -> Vec<(String, String)> {
     let content = |name| files::pretty(&Schema::try_from(generate(name)).unwrap());
@@ -27,6 +28,7 @@ fn generate(name: &str) -> Value {
         "merchant" => derive::<models::merchant::Merchant>(),
         "merchant-secret" => derive::<lambda_kit::secrets::MerchantSecret>(),
         "schedule" => derive::<expiry_sweep::sweep::Scheduled>(),
+        "transmission" => derive::<models::transmission::Transmission>(),
         other => panic!("no type has the schema {other}"),
     };
     refine::refine(name, derived)

@@ -29,6 +29,12 @@ pub mod metric {
     pub const REJECTED_DECLINES: &str = "RejectedDeclines";
     /// Another decline came under an id that is taken.
     pub const DECLINE_CONFLICTS: &str = "DeclineConflicts";
+    /// A transmission broke a rule, or the provider refused it.
+    pub const REFUSED_TRANSMISSIONS: &str = "RefusedTransmissions";
+    /// Another transmission came under an id that is taken.
+    pub const TRANSMISSION_CONFLICTS: &str = "TransmissionConflicts";
+    /// A transmission could not be delivered in time.
+    pub const UNDELIVERED_TRANSMISSIONS: &str = "UndeliveredTransmissions";
 }
 
 /// Counts one.

@@ -27,5 +27,6 @@ pub mod status;
 pub mod submission;
 pub mod text;
 pub mod time;
+pub mod transmission;
 pub mod view;
 pub mod wish;

@@ -8,8 +8,10 @@
 
 pub mod capability;
 pub mod dynamo;
+mod lists;
 pub mod memory;
 pub mod sdk;
 mod table;
+mod transmissions;
 
 pub use table::{Appended, Changed, DueKey, Inserted, StoreError, Table};

@@ -9,6 +9,8 @@ mod merchants;
 mod provider;
 mod proxies;
 mod proxy;
+mod sending;
+mod transmissions;
 mod up;
 
 pub use compare::{Finding, FindingKind, compare};
@@ -19,5 +21,6 @@ pub use merchants::{Account, MANAGED, UNMANAGED, WEBHOOK_HOST, account};
 pub use order_store::dynamo::{Books, ParkedItem};
 pub use proxies::Proxies;
 pub use proxy::{Fault, Proxy};
-pub use sandbox::{Ledger, OrderEntry};
+pub use sandbox::{Ledger, OrderEntry, TransmittedEntry};
+pub use transmissions::Transmission;
 pub use up::{Rig, RigOptions};

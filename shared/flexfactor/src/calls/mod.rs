@@ -6,6 +6,7 @@ mod evaluate;
 mod find;
 mod read;
 mod refund;
+mod transmit;
 
 use models::card_guard::redact_word;
 
@@ -20,6 +21,7 @@ pub use evaluate::{Evaluate, EvaluateAnswer};
 pub use find::{FindOrder, ListNames, Lookup};
 pub use read::{AmountNames, AmountUnit, OrderAnswer, OutcomeAnswer, ReadOrder, ReadOutcome};
 pub use refund::{RefundOrder, Refunding};
+pub use transmit::{Transmit, TransmitAnswer};
 
 /// Longest status word kept, in bytes. Known ones have at most 15.
 const WORD_BYTES_MAX: usize = 64;

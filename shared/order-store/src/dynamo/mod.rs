@@ -9,6 +9,7 @@ mod listing;
 mod parked;
 pub mod stream;
 mod table;
+mod transmission;
 
 pub use export::{Books, ParkedItem, export};
 pub use table::DynamoTable;

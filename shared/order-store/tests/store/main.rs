@@ -10,3 +10,4 @@ mod life;
 mod listing;
 mod tables;
 mod template;
+mod transmissions;
