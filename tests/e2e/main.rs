@@ -8,6 +8,7 @@ mod e2e_api;
 mod e2e_api_schema;
 mod e2e_history;
 mod e2e_intake;
+mod e2e_outcomes;
 mod e2e_sensitive;
 mod e2e_sweep;
 mod e2e_transmit;

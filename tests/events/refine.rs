@@ -5,7 +5,8 @@
 //! against the code that enforces it.
 
 use models::decline::{DECLINE_VERSION, METADATA_ENTRIES_MAX};
-use models::ids::{MERCHANT_ID_BYTES_MAX, ORDER_ID_BYTES_MAX};
+use models::ids::{MERCHANT_ID_BYTES_MAX, ORDER_ID_BYTES_MAX, PROVIDER_ORDER_ID_BYTES_MAX};
+use models::outcome::OUTCOME_VERSION;
 use models::text::TEXT_BYTES_MAX;
 use models::transmission::TRANSMISSION_VERSION;
 use serde_json::{Value, json};
@@ -18,6 +19,7 @@ pub(crate) fn refine(name: &str, mut schema: Value) -> Value {
         "decline" => refine_decline(&mut schema),
         "transmission" => refine_transmission(&mut schema),
         "merchant-secret" => refine_secret(&mut schema),
+        "outcome-order" | "outcome-decline" => refine_outcome(&mut schema),
         _ => {}
     }
     schema["$comment"] = json!(
@@ -63,6 +65,11 @@ fn refine_types(schema: &mut Value) {
         ),
         ("OrderId", json!({"minLength": 1, "maxLength": ORDER_ID_BYTES_MAX, "pattern": "^[!-~]+$"})),
         (
+            "ProviderOrderId",
+            json!({"minLength": 1, "maxLength": PROVIDER_ORDER_ID_BYTES_MAX, "pattern": "^[!-~]+$"}),
+        ),
+        ("OutcomeId", json!({"pattern": "^[0-9a-f]{64}$"})),
+        (
             "Text",
             json!({
                 "minLength": 1,
@@ -100,6 +107,11 @@ fn refine_decline(schema: &mut Value) {
     let described = field(schema, "/properties/window_days/description");
     *described =
         format!("{} 14 to 21 unless the deployment is set otherwise.", described.as_str().unwrap()).into();
+}
+
+fn refine_outcome(schema: &mut Value) {
+    let version = field(schema, "/properties/version");
+    *version = json!({"description": version["description"], "type": "integer", "const": OUTCOME_VERSION});
 }
 
 fn refine_transmission(schema: &mut Value) {

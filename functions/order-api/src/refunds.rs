@@ -54,11 +54,8 @@ where
         let caller_key = idempotency_key(request)?;
         let body: RefundBody = json(request, "a refund")?;
         check_reason(body.reason.as_deref())?;
-        let wanted = RefundRequest {
-            id: RefundId::of(key, &caller_key),
-            amount: body.amount,
-            asking: IdempotencyKey::from_random(self.intake.clock.bytes()),
-        };
+        let asking = IdempotencyKey::from_random(self.intake.clock.bytes());
+        let wanted = RefundRequest { id: RefundId::of(key, &caller_key), amount: body.amount, asking };
         if let Reserved::Now(order, account) = self.reserve(key, &wanted).await? {
             let outcome = self.send(&order, &account, &wanted, body.reason.as_deref()).await;
             self.settle(*order, &wanted.id, &outcome).await?;

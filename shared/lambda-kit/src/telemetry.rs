@@ -25,6 +25,10 @@ pub mod metric {
     pub const FAILED_LOOKS: &str = "FailedLooks";
     /// A change of an order could not be entered into its history, or an order was deleted.
     pub const BROKEN_HISTORIES: &str = "BrokenHistories";
+    /// An event was put on the bus.
+    pub const PUBLISHED_OUTCOMES: &str = "PublishedOutcomes";
+    /// An event could not be published by this attempt; it is tried again.
+    pub const FAILED_OUTCOMES: &str = "FailedOutcomes";
     /// A decline was refused.
     pub const REJECTED_DECLINES: &str = "RejectedDeclines";
     /// Another decline came under an id that is taken.
@@ -40,6 +44,11 @@ pub mod metric {
 /// Counts one.
 pub fn count(name: &'static str) {
     metrics::counter!(name).increment(1);
+}
+
+/// Counts several.
+pub fn count_many(name: &'static str, times: usize) {
+    metrics::counter!(name).increment(u64::try_from(times).unwrap_or(u64::MAX));
 }
 
 /// Where metrics are collected until the end of an invocation.

@@ -17,6 +17,7 @@ pub mod listing;
 pub mod merchant;
 pub mod money;
 pub mod order;
+pub mod outcome;
 pub mod parked;
 pub mod reconcile;
 pub mod refund;

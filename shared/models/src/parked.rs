@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::OrderEvent;
 use crate::ids::{MerchantId, OrderId};
 use crate::order::{Due, DueReason};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, Rule};
 use crate::time::to_millis;
 
 /// Largest copy kept of a parked message, in bytes: as large as a decline or a webhook may be.
@@ -105,6 +105,17 @@ pub struct Parked {
     pub due: Option<Due>,
     /// What became of it.
     pub fate: Fate,
+}
+
+/// What is told of a decline that was parked: what names it, and the rule, without its copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParkedDecline {
+    /// What names it.
+    pub key: ParkedKey,
+    /// The order id, where the message names one.
+    pub order_id: Option<OrderId>,
+    /// The rule it broke, where it was a rule.
+    pub rule: Option<Rule>,
 }
 
 /// What became of a parked thing.

@@ -6,6 +6,7 @@ macro_rules! rules {
     ($($(#[doc = $about:literal])+ $name:ident = $code:literal),+ $(,)?) => {
         /// The rules a message must satisfy, by their stable ids. Each id is a promise: it is never renamed or reused.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub enum Rule {
             $($(#[doc = $about])+ #[serde(rename = $code)] $name),+
         }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::Options;
 
 /// The functions, by the names of their crates and binaries.
-pub const FUNCTIONS: [&str; 8] = [
+pub const FUNCTIONS: [&str; 9] = [
     "decline-intake",
     "evaluate-submission",
     "webhook-receiver",
@@ -18,6 +18,7 @@ pub const FUNCTIONS: [&str; 8] = [
     "order-reconcile",
     "order-history",
     "order-api",
+    "outcome-publisher",
     "transmit-relay",
 ];
 /// The stack's name; it is the prefix of the queues' and functions' names.
@@ -40,6 +41,14 @@ pub struct Outputs {
     pub history_dlq_url: String,
     /// Name of the deployed order-history.
     pub order_history_function_name: String,
+    /// The bus on which outcomes are published.
+    pub outcomes_bus_name: String,
+    /// Where the changes are that the billing system was not told.
+    pub publisher_dlq_url: String,
+    /// Name of the deployed outcome-publisher.
+    pub outcome_publisher_function_name: String,
+    /// The sample queue that gets every outcome, where the parameter `OutcomesQueueSample` asks for it.
+    pub outcomes_sample_queue_url: Option<String>,
     /// What is due for a look.
     pub reconciliations_queue_url: String,
     /// Looks that failed on every delivery.

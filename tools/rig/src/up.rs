@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::control::Control;
 use crate::histories::broken_histories;
 use crate::merchants::{WEBHOOK_HOST, accounts};
+use crate::outcomes::Outcomes;
 use crate::provider::Provider;
 use crate::proxies::Proxies;
 
@@ -89,6 +90,7 @@ pub struct Rig {
     control: Control,
     provider: Provider,
     proxies: Option<Proxies>,
+    pub(crate) outcomes: Outcomes,
     /// How far FlexFactor's clock is ahead of ours.
     ahead: SignedDuration,
 }
@@ -116,7 +118,8 @@ impl Rig {
             .parameter("OrderRefundedField", "refundedAmount")
             .parameter("SubmissionRetrySeconds", "1,1,2,2")
             .parameter("TransmissionRetrySeconds", "1,1,2,2")
-            .parameter("SweepAheadSecondsMax", 40 * DAY_SECONDS);
+            .parameter("SweepAheadSecondsMax", 40 * DAY_SECONDS)
+            .parameter("OutcomesQueueSample", true);
         for (name, value) in &options.parameters {
             stack_options = stack_options.parameter(name, value);
         }
@@ -133,7 +136,8 @@ impl Rig {
         provider.hand_over(&stack)?;
         let control = Control::new(provider.control_url())?;
         control.put_scenario(&json!({ "settings": { "orders": { "amount_fields": true } } })).await?;
-        let rig = Self { stack, control, provider, proxies, ahead: SignedDuration::ZERO };
+        let outcomes = Outcomes::default();
+        let rig = Self { stack, control, provider, proxies, outcomes, ahead: SignedDuration::ZERO };
         rig.put_merchants().await?;
         Ok(rig)
     }
@@ -249,6 +253,7 @@ impl Rig {
             &outputs.evaluations_dlq_url,
             &outputs.reconciliations_dlq_url,
             &outputs.history_dlq_url,
+            &outputs.publisher_dlq_url,
             &outputs.transmissions_dlq_url,
         ];
         let (mut waiting, mut dead_letters) = (0, 0);

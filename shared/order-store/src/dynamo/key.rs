@@ -22,6 +22,8 @@ pub struct ItemKey {
 pub const ORDER: &str = "ORDER";
 /// What the sort keys of an order's history begin with.
 pub const HISTORY: &str = "HISTORY#";
+/// What the partitions of parked things begin with.
+pub const PARKED: &str = "PARKED#";
 
 /// The sort key of the line that lists show of an order.
 pub const LISTING: &str = "LISTING";
@@ -60,7 +62,7 @@ pub fn parse_order(pk: &str) -> Option<OrderKey> {
 /// The partition of what is parked for a merchant, or for nobody we know.
 #[must_use]
 pub fn parked_partition(merchant: Option<&MerchantId>) -> String {
-    format!("PARKED#{}", merchant.map_or("-", MerchantId::as_str))
+    format!("{PARKED}{}", merchant.map_or("-", MerchantId::as_str))
 }
 
 /// The key of a parked thing: by time of arrival, the same on each delivery.
@@ -75,7 +77,7 @@ pub fn parked(parked: &ParkedKey) -> ItemKey {
 /// Reads a parked thing's key back.
 #[must_use]
 pub fn parse_parked(key: &ItemKey) -> Option<ParkedKey> {
-    let merchant = match key.pk.strip_prefix("PARKED#")? {
+    let merchant = match key.pk.strip_prefix(PARKED)? {
         "-" => None,
         merchant => Some(merchant.parse().ok()?),
     };
