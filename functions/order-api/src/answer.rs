@@ -68,7 +68,7 @@ impl From<Problem> for Answer {
 pub(crate) enum Failure {
     /// The caller is told this.
     #[error("{}: {}", .0.code, .0.detail)]
-    Problem(Problem),
+    Problem(Box<Problem>),
     /// The store did not do as asked: the caller is told no more than that.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -76,20 +76,20 @@ pub(crate) enum Failure {
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        Self::Problem(problem)
+        Self::Problem(Box::new(problem))
     }
 }
 
 impl Failure {
     /// A problem by its code.
     pub(crate) fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
-        Self::Problem(Problem::new(code, detail))
+        Problem::new(code, detail).into()
     }
 
     /// What the caller is told. What it is not told is logged.
     pub(crate) fn into_problem(self) -> Problem {
         match self {
-            Self::Problem(problem) => problem,
+            Self::Problem(problem) => *problem,
             Self::Store(error @ StoreError::Unavailable(_)) => {
                 tracing::error!(%error, "a call could not be answered");
                 let detail = "The store did not answer in time. The same call may be sent again.";

@@ -219,7 +219,7 @@ fn check_reason(reason: Option<&str>) -> Result<(), Failure> {
     let Some(reason) = reason else { return Ok(()) };
     let wrong = |detail: &str| {
         let path = Some("reason".to_owned());
-        Failure::Problem(Problem { path, ..Problem::new(ProblemCode::RefundInvalid, detail) })
+        Failure::from(Problem { path, ..Problem::new(ProblemCode::RefundInvalid, detail) })
     };
     if reason.chars().count() > REASON_CHARS_MAX || reason.chars().any(char::is_control) {
         return Err(wrong("The reason must be at most 200 characters, without control characters."));

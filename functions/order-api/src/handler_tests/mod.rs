@@ -206,7 +206,7 @@ fn request(method: &str, rest: &str, body: impl ToString) -> Request {
     *request.method_mut() = Method::from_bytes(method.as_bytes()).unwrap();
     request.headers_mut().insert("idempotency-key", "key-1".parse().unwrap());
     request.headers_mut().insert("content-type", "application/json".parse().unwrap());
-    request.with_raw_http_path(&format!("/merchants/acme/{rest}"))
+    request.with_raw_http_path(format!("/merchants/acme/{rest}"))
 }
 
 fn keyed(mut request: Request, key: &str) -> Request {

@@ -266,13 +266,11 @@ pub fn gives_up(order: &Order, change: &Change) -> bool {
     };
     let waits = |effect: &Effect| matches!(effect, Effect::Due(Some(due)) if due.reason.is_errand());
     let moves = change.effects.iter().any(|effect| matches!(effect, Effect::Due(_)));
-    let leaves = |effect: &Effect| match effect {
-        Effect::Refunds(refunds) => {
-            let left = |refund: &&Refund| refund.state == RefundState::Unresolved;
-            refunds.iter().filter(left).count() > order.refunds.iter().filter(left).count()
-        }
-        Effect::Wish(wish) => wish.state == WishState::GivenUp,
-        _ => false,
+    let left =
+        |refunds: &[Refund]| refunds.iter().filter(|refund| refund.state == RefundState::Unresolved).count();
+    let leaves = |effect: &Effect| {
+        let more = matches!(effect, Effect::Refunds(refunds) if left(refunds) > left(&order.refunds));
+        more || matches!(effect, Effect::Wish(wish) if wish.state == WishState::GivenUp)
     };
     let is_signal_left = order.has_open_signal()
         && moves
