@@ -18,8 +18,8 @@ pub mod wire;
 
 pub use account::{Account, Credentials};
 pub use calls::{
-    CancelExternally, Evaluate, EvaluateAnswer, FindOrder, ListNames, Lookup, OrderAnswer, OutcomeAnswer,
-    ReadOrder, ReadOutcome,
+    CancelExternally, Evaluate, EvaluateAnswer, FindOrder, ListNames, ListOrders, Listed, Listing, Lookup,
+    OrderAnswer, OutcomeAnswer, ReadOrder, ReadOutcome,
 };
 pub use client::{Client, ClientConfig, ClientError};
 pub use error::words_of;

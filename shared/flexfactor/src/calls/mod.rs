@@ -3,6 +3,7 @@
 mod cancel;
 mod evaluate;
 mod find;
+mod list;
 mod read;
 
 use models::card_guard::redact_word;
@@ -10,6 +11,7 @@ use models::card_guard::redact_word;
 pub use cancel::CancelExternally;
 pub use evaluate::{Evaluate, EvaluateAnswer};
 pub use find::{FindOrder, ListNames, Lookup};
+pub use list::{ListOrders, Listed, Listing};
 pub use read::{OrderAnswer, OutcomeAnswer, ReadOrder, ReadOutcome};
 
 /// Longest status word kept, in bytes. Known ones have at most 15.

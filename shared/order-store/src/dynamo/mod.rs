@@ -9,5 +9,5 @@ mod parked;
 pub mod stream;
 mod table;
 
-pub use export::{Books, ParkedItem, export};
+pub use export::{Books, ParkedItem, count_by_status, export, merchants, parked_things};
 pub use table::DynamoTable;
