@@ -17,6 +17,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 HERE = pathlib.Path(__file__).parent
 COMMON = {"LOG_LEVEL", "ORDERS_TABLE"}
+AMOUNTS = {"ORDER_AMOUNT_FIELD", "ORDER_REFUNDED_FIELD", "ORDER_AMOUNT_UNIT"}
 PROVIDER = {"MERCHANT_SECRET_PREFIX", "FLEXFACTOR_SANDBOX_URL", "FLEXFACTOR_PRODUCTION_URL", "PROVIDER_TIMEOUT_MILLIS"}
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
@@ -37,7 +38,8 @@ SETTINGS = {
     "OrderReconcile": COMMON
     | PROVIDER
     | {"EVALUATIONS_QUEUE_URL", "REPLAY_WINDOW_SECONDS", "WEBHOOK_CYCLE_SECONDS"}
-    | {"EXPIRY_GRACE_SECONDS", "CANCELLED_PAST_EXPIRY", "ORDER_LIST_ARRAY", "ORDER_REFERENCE_FIELD"},
+    | {"EXPIRY_GRACE_SECONDS", "CANCELLED_PAST_EXPIRY", "ORDER_LIST_ARRAY", "ORDER_REFERENCE_FIELD"}
+    | AMOUNTS,
     "OrderHistory": COMMON,
 }
 ACTIONS = {

@@ -1,9 +1,12 @@
 //! Asking FlexFactor: with whose credentials, by which calls, and what the answers mean.
 
-use flexfactor::{Account, CancelExternally, FindOrder, Lookup, Outcome, ReadOrder, ReadOutcome, Refused};
+use flexfactor::{
+    Account, CancelExternally, CancelOrder, CaptureOrder, Capturing, FindOrder, Lookup, Outcome, ReadOrder,
+    ReadOutcome, Refused,
+};
 use jiff::{SignedDuration, Timestamp};
 use lambda_kit::telemetry::{count, metric};
-use models::ids::ProviderOrderId;
+use models::ids::{IdempotencyKey, ProviderOrderId};
 use models::merchant::{Merchant, Mode};
 use models::order::Order;
 use models::reconcile::{CalledOff, Heard, ProviderView, Sighting};
@@ -26,14 +29,16 @@ pub(crate) struct Asking<'a, P> {
 
 impl<P> Asking<'_, P>
 where
-    P: ReadOrder + ReadOutcome + FindOrder + CancelExternally,
+    P: ReadOrder + ReadOutcome + FindOrder + CancelExternally + CancelOrder + CaptureOrder,
 {
     /// What FlexFactor says of the order that it has under `id`. Where the order can't be read, or its word stands for
     /// three ends, `/outcome` is asked as well: it is deprecated, and more exact.
     pub(crate) async fn read(&self, order: &Order, id: &ProviderOrderId) -> Heard {
         let read = self.provider.read_order(&self.account, id, self.now).await;
         let heard = match read {
-            Outcome::Done(answer) => Heard { view: answer.status.view(), word: answer.word },
+            Outcome::Done(answer) => {
+                Heard { view: answer.status.view(), word: answer.word, totals: answer.totals }
+            }
             Outcome::Refused(refused) => return self.outcome(id, self.merchant.mode, words(&refused)).await,
             Outcome::Unknown(lost) => return Heard::no_answer(lost),
         };
@@ -42,7 +47,7 @@ where
             ProviderView::Over => {
                 let exact = self.outcome(id, Mode::Managed, String::new()).await;
                 let view = heard.view.refined_by(exact.view);
-                if view == heard.view { heard } else { Heard { view, word: exact.word } }
+                if view == heard.view { heard } else { Heard { view, word: exact.word, ..heard } }
             }
             ProviderView::NotUnderstood => {
                 count(metric::UNKNOWN_PROVIDER_VALUES);
@@ -68,7 +73,7 @@ where
             Outcome::Done(answer) => {
                 let view = answer.status.view(mode);
                 let word = if view == ProviderView::NotUnderstood { before } else { answer.word };
-                Heard { view, word }
+                Heard { view, word, totals: None }
             }
             Outcome::Refused(_) | Outcome::Unknown(_) => Heard::no_answer(before),
         }
@@ -104,14 +109,40 @@ where
 
     /// Cancels whatever FlexFactor has under our own id.
     pub(crate) async fn call_off(&self, order: &Order) -> CalledOff {
-        let cancelled = self.provider.cancel_externally(&self.account, &order.key.order_id, self.now).await;
-        let (called_off, how) = match cancelled {
-            Outcome::Done(()) => (CalledOff::Done, "confirmed"),
-            Outcome::Refused(refused) => (CalledOff::Refused(words(&refused)), "refused"),
-            Outcome::Unknown(lost) => (CalledOff::NoAnswer(lost.to_string()), "not answered"),
-        };
-        tracing::warn!(order = %order.key, how, "the order was called off by our own id");
-        called_off
+        let answer = self.provider.cancel_externally(&self.account, &order.key.order_id, self.now).await;
+        tracing::warn!(order = %order.key, how = how(&answer), "the order was called off by our own id");
+        called_off(answer)
+    }
+
+    /// Cancels the order that FlexFactor has under `id`.
+    pub(crate) async fn cancel(&self, order: &Order, id: &ProviderOrderId) -> CalledOff {
+        let answer = self.provider.cancel_order(&self.account, id, self.now).await;
+        tracing::info!(order = %order.key, how = how(&answer), "a cancel was sent");
+        called_off(answer)
+    }
+
+    /// Captures the order's whole amount. What came of it, reading the order tells.
+    pub(crate) async fn capture(&self, order: &Order, id: &ProviderOrderId, key: IdempotencyKey) {
+        let capture = Capturing { key, order: id, amount: order.amount };
+        let answer = self.provider.capture_order(&self.account, capture, self.now).await;
+        tracing::info!(order = %order.key, how = how(&answer), "a capture was sent");
+    }
+}
+
+fn called_off(answer: Outcome<()>) -> CalledOff {
+    match answer {
+        Outcome::Done(()) => CalledOff::Done,
+        Outcome::Refused(refused) => CalledOff::Refused(words(&refused)),
+        Outcome::Unknown(lost) => CalledOff::NoAnswer(lost.to_string()),
+    }
+}
+
+/// For the log, from which FlexFactor's words stay out.
+fn how(answer: &Outcome<()>) -> &'static str {
+    match answer {
+        Outcome::Done(()) => "confirmed",
+        Outcome::Refused(_) => "refused",
+        Outcome::Unknown(_) => "not answered",
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use flexfactor::{Account, CancelExternally, FindOrder, ReadOrder, ReadOutcome};
+use flexfactor::{Account, CancelExternally, CancelOrder, CaptureOrder, FindOrder, ReadOrder, ReadOutcome};
 use jiff::Timestamp;
 use lambda_kit::batch::Record;
 use lambda_kit::clock::Clock;
@@ -16,7 +16,8 @@ use models::merchant::Merchant;
 use models::order::Order;
 use models::parked::{Fate, ParkedKey};
 use models::reconcile::{
-    self, CalledOff, Heard, Look as Looking, Sighting, Step, after_call_off, after_find, after_read,
+    self, CalledOff, Heard, Look as Looking, Sighting, Step, after_call_off, after_cancel, after_find,
+    after_read, after_wished_call_off,
 };
 use models::status::Transition;
 use order_store::StoreError;
@@ -64,7 +65,7 @@ where
     Q: HandOn,
     M: FindMerchant,
     K: FindSecret,
-    P: ReadOrder + ReadOutcome + FindOrder + CancelExternally,
+    P: ReadOrder + ReadOutcome + FindOrder + CancelExternally + CancelOrder + CaptureOrder,
     C: Clock,
 {
     /// Looks at what the message names, as of the message's time.
@@ -106,6 +107,17 @@ where
                 let sighting = self.find(&order).await?;
                 after_find(&order, &sighting, &self.rules.look, now)
             }
+            Looking::Cancel(id) => Step::Settle(self.cancel(&order, &id, now).await?),
+            Looking::Capture(id, key) => {
+                let heard = match self.asking(&order).await? {
+                    Ok(asking) => {
+                        asking.capture(&order, &id, key).await;
+                        asking.read(&order, &id).await
+                    }
+                    Err(why) => Heard::no_answer(why),
+                };
+                Step::Settle(after_read(&order, &heard, &self.rules.look, now))
+            }
         };
         self.take(&order, step, now).await
     }
@@ -127,8 +139,7 @@ where
                 }
                 let mut held = order.clone();
                 hold.apply(&mut held);
-                let called_off = self.call_off(&held).await?;
-                let change = after_call_off(&held, &called_off, now);
+                let change = self.call_off(&held, now).await?;
                 return self.settle(&held, &change).await;
             }
         };
@@ -162,11 +173,48 @@ where
         })
     }
 
-    async fn call_off(&self, order: &Order) -> Result<CalledOff, StoreError> {
-        Ok(match self.asking(order).await? {
-            Ok(asking) => asking.call_off(order).await,
-            Err(why) => CalledOff::NoAnswer(why),
+    /// Cancels by our own id: as people wish, or because nothing else is left. `order` is held: nobody submits it any more.
+    async fn call_off(&self, order: &Order, now: Timestamp) -> Result<Change, StoreError> {
+        let asking = match self.asking(order).await? {
+            Ok(asking) => asking,
+            Err(why) => {
+                let (answer, sighting) = (CalledOff::NoAnswer(why.clone()), Sighting::NoAnswer(why));
+                return Ok(match order.open_wish() {
+                    Some(_) => after_wished_call_off(order, &answer, &sighting, &self.rules.look, now),
+                    None => after_call_off(order, &answer, now),
+                });
+            }
+        };
+        let answer = asking.call_off(order).await;
+        Ok(match (order.open_wish(), &answer) {
+            (None, _) => after_call_off(order, &answer, now),
+            (Some(_), CalledOff::Done) => {
+                let unneeded = Sighting::NotFound;
+                after_wished_call_off(order, &answer, &unneeded, &self.rules.look, now)
+            }
+            // It may have come too late, or too early.
+            (Some(_), CalledOff::Refused(_) | CalledOff::NoAnswer(_)) => {
+                let sighting = asking.find(order).await;
+                after_wished_call_off(order, &answer, &sighting, &self.rules.look, now)
+            }
         })
+    }
+
+    /// Cancels by FlexFactor's id, as people wish. Where that is not confirmed, the order tells why.
+    async fn cancel(
+        &self,
+        order: &Order,
+        id: &ProviderOrderId,
+        now: Timestamp,
+    ) -> Result<Change, StoreError> {
+        let heard = match self.asking(order).await? {
+            Ok(asking) => match after_cancel(order, &asking.cancel(order, id).await, now) {
+                Some(change) => return Ok(change),
+                None => asking.read(order, id).await,
+            },
+            Err(why) => Heard::no_answer(why),
+        };
+        Ok(after_read(order, &heard, &self.rules.look, now))
     }
 
     /// Whom to ask about the order; or why nobody can be asked, which the order's schedule bounds.

@@ -46,7 +46,7 @@ impl ReconcileSettings {
             orders_table: settings.text("ORDERS_TABLE"),
             evaluations_queue_url: settings.text("EVALUATIONS_QUEUE_URL"),
             merchant_secret_prefix: settings.text("MERCHANT_SECRET_PREFIX"),
-            provider: settings.provider(),
+            provider: settings.provider_with_amounts(),
             rules: ReconcileRules {
                 look: LookRules {
                     times: Times {

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
 use crate::account::Account;
+use crate::calls::AmountNames;
 use crate::error::words_of;
 use crate::outcome::{Lost, Outcome, Refused};
 use crate::token::{Token, TokenCache};
@@ -26,6 +27,8 @@ pub struct ClientConfig {
     pub production_url: String,
     /// How long one request may take, from connecting to the last byte. FlexFactor documents no limit.
     pub timeout: Duration,
+    /// Names of an order's amounts, where they are known.
+    pub amounts: Option<AmountNames>,
 }
 
 impl ClientConfig {
@@ -56,6 +59,7 @@ pub struct Client {
     production: Url,
     tokens: TokenCache,
     call_time: Duration,
+    amounts: Option<AmountNames>,
 }
 
 impl Client {
@@ -79,7 +83,13 @@ impl Client {
             production: base(&config.production_url)?,
             tokens: TokenCache::default(),
             call_time: config.call_time(),
+            amounts: config.amounts.clone(),
         })
+    }
+
+    /// Names of an order's amounts.
+    pub(crate) fn amounts(&self) -> Option<&AmountNames> {
+        self.amounts.as_ref()
     }
 
     /// How long one call may take.

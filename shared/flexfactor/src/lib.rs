@@ -18,8 +18,9 @@ pub mod wire;
 
 pub use account::{Account, Credentials};
 pub use calls::{
-    CancelExternally, Evaluate, EvaluateAnswer, FindOrder, ListNames, ListOrders, Listed, Listing, Lookup,
-    OrderAnswer, OutcomeAnswer, ReadOrder, ReadOutcome,
+    AmountNames, AmountUnit, CancelExternally, CancelOrder, CaptureOrder, Capturing, Evaluate,
+    EvaluateAnswer, FindOrder, ListNames, ListOrders, Listed, Listing, Lookup, OrderAnswer, OutcomeAnswer,
+    ReadOrder, ReadOutcome, RefundOrder, Refunding,
 };
 pub use client::{Client, ClientConfig, ClientError};
 pub use error::words_of;

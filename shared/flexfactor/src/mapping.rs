@@ -108,6 +108,16 @@ words! {
     }
 }
 
+words! {
+    /// The status in an answer of `/capture` and `/orders/{id}/refund` (documented: ff/capture, ff/refund).
+    CallStatus {
+        /// It was done.
+        Success = "SUCCESS",
+        /// It was refused.
+        Failed = "FAILED",
+    }
+}
+
 impl EvaluateStatus {
     /// What the word means for an MIT of a merchant in this mode.
     #[must_use]

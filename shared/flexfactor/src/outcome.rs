@@ -23,6 +23,14 @@ pub struct Refused {
     pub words: String,
 }
 
+impl Refused {
+    /// Whether a refund was refused as more than is left: FlexFactor's code 2001 (recorded).
+    #[must_use]
+    pub fn is_more_than_refundable(&self) -> bool {
+        self.words.split("; ").any(|words| words.starts_with("2001: "))
+    }
+}
+
 /// Why an outcome is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lost {

@@ -11,12 +11,14 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use flexfactor::mapping::{EvaluateStatus, OrderStatus};
 use flexfactor::{
-    Account, CancelExternally, Client, ClientConfig, Credentials, Evaluate, EvaluateAnswer, FindOrder,
-    ListNames, Lookup, Lost, Outcome, ReadOrder, ReadOutcome, Refused,
+    Account, AmountNames, AmountUnit, CancelExternally, CancelOrder, CaptureOrder, Capturing, Client,
+    ClientConfig, Credentials, Evaluate, EvaluateAnswer, FindOrder, ListNames, Lookup, Lost, Outcome,
+    ReadOrder, ReadOutcome, RefundOrder, Refunding, Refused,
 };
 use jiff::Timestamp;
 use models::ids::{IdempotencyKey, ProviderOrderId};
 use models::merchant::{Environment, Merchant};
+use models::money::{Currency, Money};
 
 /// An answer: its status and body, or none that ever comes.
 type Next<'a> = Option<(u16, &'a str)>;
@@ -26,6 +28,7 @@ type Next<'a> = Option<(u16, &'a str)>;
 struct Script {
     answers: Mutex<VecDeque<Option<(u16, String)>>>,
     calls: Mutex<Vec<String>>,
+    bodies: Mutex<Vec<String>>,
     tokens: Mutex<u32>,
     token_answer: Mutex<Option<(u16, String)>>,
 }
@@ -36,7 +39,12 @@ struct Server {
     now: Timestamp,
 }
 
-async fn answer(State(script): State<Arc<Script>>, uri: Uri, headers: HeaderMap) -> (StatusCode, String) {
+async fn answer(
+    State(script): State<Arc<Script>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: String,
+) -> (StatusCode, String) {
     if uri.path() == "/v1/oauth2/token" {
         let number = {
             let mut tokens = script.tokens.lock().unwrap();
@@ -51,6 +59,7 @@ async fn answer(State(script): State<Arc<Script>>, uri: Uri, headers: HeaderMap)
     }
     let bearer = headers["authorization"].to_str().unwrap().to_owned();
     script.calls.lock().unwrap().push(format!("{uri} {bearer}"));
+    script.bodies.lock().unwrap().push(body);
     let next = script.answers.lock().unwrap().pop_front().expect("a call more than the test expects");
     match next {
         Some((status, body)) => (StatusCode::from_u16(status).unwrap(), body),
@@ -70,6 +79,11 @@ async fn server<'a>(answers: impl IntoIterator<Item = Next<'a>>) -> Server {
         sandbox_url: url,
         production_url: "http://127.0.0.1:9/v1/".into(),
         timeout: Duration::from_millis(300),
+        amounts: Some(AmountNames {
+            captured: "amount".to_owned(),
+            refunded: "refundedAmount".to_owned(),
+            unit: AmountUnit::Decimal,
+        }),
     };
     Server { script, client: Client::new(&config).unwrap(), now: Timestamp::now() }
 }
@@ -270,4 +284,95 @@ async fn a_list_that_is_not_understood_is_no_answer() {
     let endless = r#"{"items":[],"hasNextPage":true}"#;
     let server = server([Some((200, endless)); 10]).await;
     assert_eq!(server.find("INV-1").await, Outcome::Unknown(Lost::Malformed));
+}
+
+fn usd(minor: u64) -> Money {
+    Money::new(minor, Currency::USD)
+}
+
+/// A refund speaks decimal dollars, and never as a float; its refusal comes as a normal answer (recorded).
+#[tokio::test]
+async fn a_refund_is_told_in_decimal_dollars_and_refused_in_a_normal_answer() {
+    let made =
+        r#"{"status":"SUCCESS","success":true,"responseMessage":"APPROVED","transactionId":"t","errors":[]}"#;
+    let refused = r#"{"responseCode":"2001","responseMessage":"Amount to refund (1.00) is greater than maximum refund amount in (0.00))","transactionId":null,"success":false,"result":null,"status":"FAILED","statusCode":null,
+        "errors":[{"item1":"Amount to refund (1.00) is greater than maximum refund amount in (0.00))","item2":"2001","item3":"2001","item4":true}],"customProperties":{}}"#;
+    let unclear = [r#"{"status":"PENDING","success":true}"#, r#"{"success":true}"#, "", "[]"];
+    let answers = [made, refused].into_iter().chain(unclear).map(|body| Some((200, body)));
+    let server = server(answers.chain([Some((500, "")), None])).await;
+    let order = "p-1".parse().unwrap();
+    let mut outcomes = Vec::new();
+    for _ in 0..8 {
+        let refund = Refunding { order: &order, amount: usd(1205), message: Some("asked for") };
+        outcomes.push(server.client.refund_order(&account(), refund, server.now).await);
+    }
+    assert_eq!(outcomes[0], Outcome::Done(()));
+    let Outcome::Refused(refused) = &outcomes[1] else { panic!("{:?}", outcomes[1]) };
+    assert!(refused.is_more_than_refundable() && refused.http == 200, "{refused:?}");
+    for unclear in &outcomes[2..6] {
+        assert_eq!(*unclear, Outcome::Unknown(Lost::Malformed), "it may have been made");
+    }
+    assert_eq!(outcomes[6..], [Outcome::Unknown(Lost::ServerFailed(500)), Outcome::Unknown(Lost::TimedOut)]);
+    assert_eq!(server.calls()[0], "/v1/orders/p-1/refund Bearer t1");
+    let body = &server.script.bodies.lock().unwrap()[0];
+    assert_eq!(body, r#"{"amountToRefund":12.05,"refundMessage":"asked for"}"#);
+}
+
+/// A capture speaks cents, and says what came of it by one of two names.
+#[tokio::test]
+async fn a_capture_is_told_in_cents_with_its_key() {
+    let answers = [
+        r#"{"status":"SUCCESS"}"#,
+        r#"{"captureStatus":"success"}"#,
+        r#"{"status":"FAILED","success":false}"#,
+    ];
+    let server = server(answers.map(|body| Some((200, body)))).await;
+    let order = "p-1".parse().unwrap();
+    let key = IdempotencyKey::from_random([1; 16]);
+    let mut outcomes = Vec::new();
+    for _ in 0..3 {
+        let capture = Capturing { key, order: &order, amount: usd(1999) };
+        outcomes.push(server.client.capture_order(&account(), capture, server.now).await);
+    }
+    assert_eq!(outcomes[..2], [Outcome::Done(()), Outcome::Done(())]);
+    assert!(matches!(&outcomes[2], Outcome::Refused(Refused { http: 200, .. })));
+    let body = format!(r#"{{"idempotencyKey":"{key}","orderId":"p-1","amount":1999,"currency":"USD"}}"#);
+    assert_eq!(server.script.bodies.lock().unwrap()[0], body);
+    assert_eq!(server.calls()[0], "/v1/capture Bearer t1");
+}
+
+#[tokio::test]
+async fn a_cancel_by_id_is_done_when_it_is_answered() {
+    let server = server([Some((200, "")), Some((400, r#"{"title":"The order can't be cancelled"}"#))]).await;
+    let id = "p-1".parse().unwrap();
+    assert_eq!(server.client.cancel_order(&account(), &id, server.now).await, Outcome::Done(()));
+    let refused = Refused { http: 400, words: "The order can't be cancelled".into() };
+    assert_eq!(server.client.cancel_order(&account(), &id, server.now).await, Outcome::Refused(refused));
+    assert_eq!(server.calls()[0], "/v1/orders/p-1/cancel Bearer t1");
+}
+
+/// Amounts are read by their own text; where one is missing, finer than the currency, or no amount, none are told.
+#[tokio::test]
+async fn totals_are_read_exactly_or_not_at_all() {
+    let order = |amounts: &str| format!(r#"{{"statusName":"Completed","currencyCode":"USD",{amounts}}}"#);
+    let cases = [
+        (r#""amount":19.99,"refundedAmount":0.1"#, Some((1999, 10))),
+        (r#""amount":"19.9","refundedAmount":0"#, Some((1990, 0))),
+        (r#""amount":19.99"#, None),
+        (r#""amount":19.99,"refundedAmount":null"#, None),
+        (r#""amount":19.999,"refundedAmount":0"#, None),
+        (r#""amount":-1,"refundedAmount":0"#, None),
+        (r#""amount":1e3,"refundedAmount":0"#, None),
+    ];
+    for (amounts, expected) in cases {
+        let body = order(amounts);
+        let server = server([Some((200, body.as_str()))]).await;
+        let Outcome::Done(answer) =
+            server.client.read_order(&account(), &"x".parse().unwrap(), server.now).await
+        else {
+            panic!("{amounts}")
+        };
+        let totals = answer.totals.map(|totals| (totals.captured.get(), totals.refunded.get()));
+        assert_eq!((totals, answer.status), (expected, OrderStatus::Completed), "{amounts}");
+    }
 }

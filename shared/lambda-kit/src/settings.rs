@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
-use flexfactor::ClientConfig;
+use flexfactor::{AmountNames, AmountUnit, ClientConfig};
 use jiff::SignedDuration;
 
 /// Everything that is wrong with the settings.
@@ -50,7 +50,26 @@ impl Settings {
             sandbox_url: self.text("FLEXFACTOR_SANDBOX_URL"),
             production_url: self.text("FLEXFACTOR_PRODUCTION_URL"),
             timeout: Duration::from_millis(self.parsed("PROVIDER_TIMEOUT_MILLIS", 0)),
+            amounts: None,
         }
+    }
+
+    /// The same for a function that reads what orders were charged and refunded: with the names of these fields, or `none`.
+    pub fn provider_with_amounts(&mut self) -> ClientConfig {
+        let provider = self.provider();
+        let captured = self.text("ORDER_AMOUNT_FIELD");
+        let refunded = self.text("ORDER_REFUNDED_FIELD");
+        let units = [("minor", AmountUnit::Minor), ("decimal", AmountUnit::Decimal)];
+        let unit = self.choice("ORDER_AMOUNT_UNIT", &units).unwrap_or(AmountUnit::Minor);
+        let amounts = match [captured.as_str(), refunded.as_str()] {
+            ["none", "none"] => None,
+            ["none", _] | [_, "none"] => {
+                self.problem("ORDER_AMOUNT_FIELD and ORDER_REFUNDED_FIELD must both be names, or both none");
+                None
+            }
+            _ => Some(AmountNames { captured, refunded, unit }),
+        };
+        ClientConfig { amounts, ..provider }
     }
 
     /// Anything that parses; `fallback` stands in until the problem is told.

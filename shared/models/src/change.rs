@@ -7,8 +7,10 @@ use jiff::Timestamp;
 
 use crate::ids::{IdempotencyKey, ProviderOrderId};
 use crate::order::{Due, Facet, Order, Reason, Tag};
+use crate::refund::{Refund, Totals};
 use crate::status::Transition;
 use crate::time::to_millis;
+use crate::wish::Wish;
 
 /// What must hold, beyond the status, for a change to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +21,10 @@ pub enum Guard {
     ProviderOrder(ProviderOrderId),
     /// The provider's id is not known yet: nothing says that the provider has the order.
     NoProviderOrder,
-    /// No refund or dispute waits to be read.
-    NoOpenSignal,
+    /// Nothing is to be done or found out beside its way to its end, and nobody ever wished anything of it.
+    NoErrand,
+    /// Nobody ever wished anything of it.
+    NoWish,
     /// The present claim is this attempt's.
     Attempt(u32),
     /// Nobody holds a claim at this moment: there is no lease, or it is over.
@@ -65,6 +69,12 @@ pub enum Effect {
     Refund(Facet),
     /// How disputes stand.
     Dispute(Facet),
+    /// What people want done with it.
+    Wish(Wish),
+    /// All its refunds.
+    Refunds(Vec<Refund>),
+    /// What was captured and refunded altogether.
+    Totals(Totals),
 }
 
 /// One change of one order.
@@ -126,7 +136,8 @@ impl Guard {
             Self::Unseen(tag) => !order.seen.contains(tag),
             Self::ProviderOrder(id) => order.provider_order.as_ref().is_none_or(|known| known == id),
             Self::NoProviderOrder => order.provider_order.is_none(),
-            Self::NoOpenSignal => !order.has_open_signal(),
+            Self::NoErrand => order.wish.is_none() && !order.has_errand(),
+            Self::NoWish => order.wish.is_none(),
             Self::Attempt(attempt) => order.submission.attempts == *attempt,
             Self::LeaseOver(now) => order.submission.lease_until.is_none_or(|until| until <= to_millis(*now)),
             Self::FirstAttemptAfter(limit) => {
@@ -163,6 +174,9 @@ impl Effect {
             Self::DropRequest => order.request = None,
             Self::Refund(facet) => order.refund = *facet,
             Self::Dispute(facet) => order.dispute = *facet,
+            Self::Wish(wish) => order.wish = Some(wish.clone()),
+            Self::Refunds(refunds) => order.refunds.clone_from(refunds),
+            Self::Totals(totals) => order.totals = Some(*totals),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::ids::{OrderId, ProviderOrderId};
 use crate::order::{Due, DueReason, Facet, Order, Reason, ReasonCode, SEEN_MAX, Tag};
 use crate::status::Transition;
 use crate::submission::close;
+use crate::wish::{Wish, WishKind, WishState};
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -92,7 +93,7 @@ impl OrderEvent {
             Transition::Note => self.note(now),
             // Authorised, and due at once: its window for a capture may be short.
             Transition::RequireCapture => Change::new(Transition::RequireCapture, now)
-                .guard(Guard::NoOpenSignal)
+                .guard(Guard::NoErrand)
                 .effect(Effect::Due(Some(Due::new(now, DueReason::WebhookOverdue))))
                 .effect(Effect::EndLease)
                 .effect(Effect::DropRequest),
@@ -167,8 +168,8 @@ impl OrderEvent {
         })
     }
 
-    /// The change with the order in hand: a step that the order is past is only remembered, and an open money signal
-    /// keeps its look.
+    /// The change with the order in hand: a step that the order is past is only remembered, and an errand keeps
+    /// its look.
     fn informed(&self, order: &Order, now: Timestamp) -> Change {
         if self.transition().from().contains(&order.status) {
             return self.change(now).knowing(order);
@@ -178,14 +179,30 @@ impl OrderEvent {
 }
 
 impl Change {
-    /// The same change for an order in hand: it holds for just this version, and where a money signal is open it leaves
-    /// the look that is due for it.
+    /// The same change for an order in hand: it holds for just this version. Where the order has an errand, the look that is
+    /// due for it stays; and where it was to be cancelled and turns out to be under way at the provider, it is again.
     #[must_use]
     pub fn knowing(mut self, order: &Order) -> Self {
-        self.guards.retain(|guard| *guard != Guard::NoOpenSignal);
-        if order.has_open_signal() {
-            self.effects.retain(|effect| !matches!(effect, Effect::Due(_)));
+        self.guards.retain(|guard| *guard != Guard::NoErrand);
+        if order.has_errand() {
+            self = self.without_due();
+        } else if let Some(wish) = self.revived(order) {
+            let due = Due::new(self.at, DueReason::Wish);
+            self = self.without_due().effect(Effect::Due(Some(due))).effect(Effect::Wish(wish));
         }
         self.guard(Guard::Version(order.version))
+    }
+
+    /// Leaves as it is when somebody must look.
+    pub(crate) fn without_due(mut self) -> Self {
+        self.effects.retain(|effect| !matches!(effect, Effect::Due(_)));
+        self
+    }
+
+    /// The cancel that was thought to be done and is to be done again, as the order is under way after all.
+    pub(crate) fn revived(&self, order: &Order) -> Option<Wish> {
+        let wish = order.wish.as_ref().filter(|wish| wish.kind == WishKind::Cancel)?;
+        let is_under_way = self.transition.to().is_some_and(|status| !status.is_terminal());
+        (is_under_way && wish.state == WishState::Done).then(|| wish.now(WishState::Open))
     }
 }

@@ -36,6 +36,9 @@ pub fn open(
         seen: std::collections::BTreeSet::new(),
         refund: Facet::None,
         dispute: Facet::None,
+        wish: None,
+        refunds: Vec::new(),
+        totals: None,
         version: 1,
     }
 }

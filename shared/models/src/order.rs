@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::decline::Decline;
 use crate::ids::{ContentHash, IdempotencyKey, OrderKey, ProviderOrderId};
 use crate::money::Money;
+use crate::refund::{Refund, Totals};
 use crate::status::Status;
 use crate::time::later;
+use crate::wish::Wish;
 
 /// Up to how many entries in an order's event memory the nonces of further deliveries of a known event are remembered. An
 /// event itself always is; a provider that repeats itself more often than this is still without effect.
@@ -31,6 +33,10 @@ pub enum DueReason {
     WindowOver,
     /// A refund or a dispute was signalled: read the order again.
     MoneySignal,
+    /// A cancel or a capture is to be done.
+    Wish,
+    /// It is not known whether a refund was made.
+    RefundUnknown,
     /// An event came for no order of ours: it may be one by now.
     Orphan,
 }
@@ -43,6 +49,8 @@ impl DueReason {
         Self::WebhookOverdue,
         Self::WindowOver,
         Self::MoneySignal,
+        Self::Wish,
+        Self::RefundUnknown,
         Self::Orphan,
     ];
 
@@ -55,13 +63,33 @@ impl DueReason {
             Self::WebhookOverdue => "webhook_overdue",
             Self::WindowOver => "window_over",
             Self::MoneySignal => "money_signal",
+            Self::Wish => "wish",
+            Self::RefundUnknown => "refund_unknown",
             Self::Orphan => "orphan",
         }
     }
+
+    /// Whether it is an errand: something to be done or found out beside the order's own way to its end. One look does all
+    /// that are open, so they share one count of looks, and one can't start another's schedule again.
+    #[must_use]
+    pub const fn is_errand(self) -> bool {
+        match self {
+            Self::MoneySignal | Self::Wish | Self::RefundUnknown => true,
+            Self::SubmissionOverdue
+            | Self::OutcomeUnknown
+            | Self::WebhookOverdue
+            | Self::WindowOver
+            | Self::Orphan => false,
+        }
+    }
+
+    fn counts_with(self, other: Self) -> bool {
+        self == other || (self.is_errand() && other.is_errand())
+    }
 }
 
-/// The next moment at which somebody must look. Every open order has exactly one, and an ended one has none, but while a
-/// refund or a dispute waits to be read.
+/// The next moment at which somebody must look. Every open order has exactly one, and an ended one has none, but while it
+/// has an errand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Due {
     /// When, to the second.
@@ -89,7 +117,7 @@ impl Due {
     /// The same with the looks that the order in hand has behind it for this reason.
     #[must_use]
     pub fn counted(mut self, before: Option<Self>) -> Self {
-        self.looks = before.filter(|due| due.reason == self.reason).map_or(0, |due| due.looks);
+        self.looks = before.filter(|due| due.reason.counts_with(self.reason)).map_or(0, |due| due.looks);
         self
     }
 
@@ -207,6 +235,10 @@ pub enum ReasonCode {
     TwoProviderOrders,
     /// The merchant's configuration or credentials are missing.
     MerchantNotReady,
+    /// The merchant cancelled it.
+    MerchantCancelled,
+    /// A cancel or a capture could not be confirmed within its schedule.
+    WishNotConfirmed,
 }
 
 impl ReasonCode {
@@ -223,6 +255,8 @@ impl ReasonCode {
         Self::OutcomeUnknown,
         Self::TwoProviderOrders,
         Self::MerchantNotReady,
+        Self::MerchantCancelled,
+        Self::WishNotConfirmed,
     ];
 
     /// The word that is stored.
@@ -240,6 +274,8 @@ impl ReasonCode {
             Self::OutcomeUnknown => "outcome_unknown",
             Self::TwoProviderOrders => "two_provider_orders",
             Self::MerchantNotReady => "merchant_not_ready",
+            Self::MerchantCancelled => "merchant_cancelled",
+            Self::WishNotConfirmed => "wish_not_confirmed",
         }
     }
 }
@@ -315,6 +351,12 @@ pub struct Order {
     pub refund: Facet,
     /// Disputes, beside the status.
     pub dispute: Facet,
+    /// What people want done with it.
+    pub wish: Option<Wish>,
+    /// The refunds that were asked for, oldest first.
+    pub refunds: Vec<Refund>,
+    /// What was captured and refunded altogether, as far as the provider told.
+    pub totals: Option<Totals>,
     /// Counts its changes, from 1.
     pub version: u64,
 }
@@ -324,5 +366,25 @@ impl Order {
     #[must_use]
     pub fn has_open_signal(&self) -> bool {
         self.refund == Facet::Signalled || self.dispute == Facet::Signalled
+    }
+
+    /// Whether something is to be done or found out beside its way to its end.
+    #[must_use]
+    pub fn has_errand(&self) -> bool {
+        self.has_open_signal() || self.open_wish().is_some() || self.refund_under_way().is_some()
+    }
+
+    /// The look that is due for what is open beside its way to its end.
+    pub(crate) fn next_errand(&self, now: Timestamp) -> Option<Due> {
+        let wish = self.open_wish().map(|_| Due::new(now, DueReason::Wish));
+        [self.next_errand_without_wish(now), wish].into_iter().flatten().min_by_key(|due| due.at)
+    }
+
+    /// The same once its wish is done.
+    pub(crate) fn next_errand_without_wish(&self, now: Timestamp) -> Option<Due> {
+        let signal = self.has_open_signal().then(|| Due::new(now, DueReason::MoneySignal));
+        let refund =
+            self.refund_under_way().map(|refund| Due::new(refund.settles_at(), DueReason::RefundUnknown));
+        [signal, refund].into_iter().flatten().min_by_key(|due| due.at)
     }
 }

@@ -51,6 +51,21 @@ pub const READ: Schedule = Schedule {
     minutes: &[15, 30, 60, 120, 240],
 };
 
+/// For a cancel or a capture that is not confirmed.
+pub const WISH: Schedule = Schedule {
+    name: "wish",
+    meaning: "Cancel or capture at the provider, and ask for the order. Used up: `escalated`, the wish is given up.",
+    minutes: &[5, 5, 15, 30, 60, 120, 240, 480, 720, 1_440],
+};
+
+/// For a refund of which it is not known whether it was made.
+pub const REFUND: Schedule = Schedule {
+    name: "refund",
+    meaning: "Ask for the order's totals, from a quarter of an hour after the refund was asked for. Used up: the refund is \
+              `unresolved`, its amount stays reserved, and people are told.",
+    minutes: &[15, 30, 60, 120, 240, 480, 720, 1_440, 1_440],
+};
+
 /// For an event that came for no order of ours.
 pub const ORPHAN: Schedule = Schedule {
     name: "orphan",
@@ -60,7 +75,8 @@ pub const ORPHAN: Schedule = Schedule {
 
 impl Schedule {
     /// All schedules.
-    pub const ALL: &'static [&'static Self] = &[&SUBMISSION, &OUTCOME, &READ, &WINDOW, &MONEY, &ORPHAN];
+    pub const ALL: &'static [&'static Self] =
+        &[&SUBMISSION, &OUTCOME, &READ, &WINDOW, &MONEY, &WISH, &REFUND, &ORPHAN];
 
     /// The wait after `looks` looks that led to nothing; `None` where it is used up.
     #[must_use]
@@ -90,6 +106,8 @@ impl DueReason {
             Self::WebhookOverdue => &READ,
             Self::WindowOver => &WINDOW,
             Self::MoneySignal => &MONEY,
+            Self::Wish => &WISH,
+            Self::RefundUnknown => &REFUND,
             Self::Orphan => &ORPHAN,
         }
     }

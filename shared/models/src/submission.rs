@@ -39,8 +39,8 @@ pub struct Claim {
     pub now: Timestamp,
 }
 
-/// Takes the right to submit: nobody else holds it, nothing says that the provider has the order, and the provider will
-/// still know the key of the first attempt when this one arrives, which is within the lease.
+/// Takes the right to submit: nobody else holds it, nobody wished the order cancelled, nothing says that the provider has
+/// it, and the provider will still know the key of the first attempt when this one arrives, which is within the lease.
 #[must_use]
 pub fn claim(claim: &Claim, times: &Times) -> Change {
     let now = claim.now;
@@ -48,6 +48,7 @@ pub fn claim(claim: &Claim, times: &Times) -> Change {
     Change::new(Transition::Claim, now)
         .guard(Guard::LeaseOver(now))
         .guard(Guard::NoProviderOrder)
+        .guard(Guard::NoWish)
         .guard(Guard::FirstAttemptAfter(first_attempt_after))
         .effect(Effect::StartAttempt {
             key: claim.key,
@@ -83,6 +84,9 @@ pub fn why_refused(order: Option<&Order>, now: Timestamp) -> ClaimRefused {
     if let Some(until) = order.submission.lease_until.filter(|until| *until > now) {
         let is_for_good = until == to_millis(HELD_FOR_GOOD);
         return if is_for_good { ClaimRefused::CalledOff } else { ClaimRefused::Held(until) };
+    }
+    if order.wish.is_some() {
+        return ClaimRefused::CalledOff;
     }
     if order.provider_order.is_some() {
         return ClaimRefused::AtProvider;
@@ -184,7 +188,7 @@ pub fn escalate(reason: Reason, now: Timestamp) -> Change {
 
 fn open_at_provider(transition: Transition, order: &Order, times: &Times, now: Timestamp) -> Change {
     Change::new(transition, now)
-        .guard(Guard::NoOpenSignal)
+        .guard(Guard::NoErrand)
         .effect(Effect::Due(Some(next_cycle(order, times, now))))
         .effect(Effect::EndLease)
         .effect(Effect::DropRequest)
@@ -205,7 +209,7 @@ pub(crate) fn window_over(order: &Order, grace: SignedDuration) -> Due {
 /// Ends an order: nobody needs to look again, nobody holds it, and its personal data goes.
 pub(crate) fn close(transition: Transition, now: Timestamp) -> Change {
     Change::new(transition, now)
-        .guard(Guard::NoOpenSignal)
+        .guard(Guard::NoErrand)
         .effect(Effect::Due(None))
         .effect(Effect::EndLease)
         .effect(Effect::DropRequest)
@@ -230,7 +234,7 @@ fn lose_track(order: &Order, reason: Reason, times: &Times, now: Timestamp) -> C
 fn end_attempt(transition: Transition, order: &Order, reason: Reason, due: Due, now: Timestamp) -> Change {
     Change::new(transition, now)
         .guard(Guard::Attempt(order.submission.attempts))
-        .guard(Guard::NoOpenSignal)
+        .guard(Guard::NoErrand)
         .effect(Effect::Reason(reason))
         .effect(Effect::Due(Some(due.not_before(order.due))))
 }

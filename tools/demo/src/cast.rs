@@ -132,7 +132,7 @@ pub(crate) fn scenario() -> Value {
         })
         .collect();
     // The harmful reading for both modes, so that a double submission would be seen of either.
-    json!({ "rules": rules, "settings": { "evaluate": { "repeated_order_unmanaged": "new_order" } } })
+    json!({ "rules": rules, "settings": { "evaluate": { "repeated_order_unmanaged": "new_order" }, "orders": { "amount_fields": true } } })
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use evaluate_submission::settings::CLAIM_LEASE;
 use flexfactor::ClientConfig;
 use jiff::SignedDuration;
+use lambda_kit::settings::Settings;
 use models::ids::MerchantId;
 use models::reconcile::{CancelledPastExpiry, LookRules};
 use models::screening::Limits;
@@ -186,16 +187,27 @@ impl Deployment {
         })
     }
 
-    /// Where FlexFactor is.
+    /// Where FlexFactor is, and the names of what it tells: read from the stack's parameters as functions read them from
+    /// their environment.
     ///
     /// # Errors
     /// See [`Deployment::parameter`].
     pub fn provider(&self) -> Result<ClientConfig, Failure> {
-        Ok(ClientConfig {
-            sandbox_url: self.parameter("FlexFactorSandboxUrl")?,
-            production_url: self.parameter("FlexFactorProductionUrl")?,
-            timeout: Duration::from_millis(self.parameter("ProviderTimeoutMillis")?),
-        })
+        let parameters = [
+            ("FLEXFACTOR_SANDBOX_URL", "FlexFactorSandboxUrl"),
+            ("FLEXFACTOR_PRODUCTION_URL", "FlexFactorProductionUrl"),
+            ("PROVIDER_TIMEOUT_MILLIS", "ProviderTimeoutMillis"),
+            ("ORDER_AMOUNT_FIELD", "OrderAmountField"),
+            ("ORDER_REFUNDED_FIELD", "OrderRefundedField"),
+            ("ORDER_AMOUNT_UNIT", "OrderAmountUnit"),
+        ];
+        let value =
+            |(variable, name): (&str, &str)| Ok((variable.to_owned(), self.parameter::<String>(name)?));
+        let values = parameters.into_iter().map(value).collect::<Result<Vec<_>, Failure>>()?;
+        let mut settings = Settings::from_values(values);
+        let provider = settings.provider_with_amounts();
+        settings.finish().map_err(|error| Failure::refused(error.to_string()))?;
+        Ok(provider)
     }
 
     /// The configuration of AWS clients.

@@ -6,6 +6,7 @@ use std::fmt;
 use models::order::{Order, Tag};
 use models::status::Status;
 use order_store::dynamo::Books;
+use sandbox::domain::order::Movement;
 use sandbox::{Ledger, OrderEntry, Phase};
 
 use crate::merchants::accounts;
@@ -63,6 +64,8 @@ pub fn compare(sent: &[(String, String)], books: &Books, ledger: &Ledger) -> Vec
         match provider.get(name) {
             Some(entry) => findings.compare_order(name, order, entry),
             None if order.status == Status::Rejected => {}
+            // Cancelled before anything was sent.
+            None if order.status == Status::Cancelled && order.submission.first_attempt_at.is_none() => {}
             None => findings.add(
                 FindingKind::Mismatch,
                 name,
@@ -123,8 +126,19 @@ impl Findings {
         if entry.idempotency_keys.len() > 1 {
             mismatch(format!("it was submitted under {} idempotency keys", entry.idempotency_keys.len()));
         }
+        let sum = |movements: &[Movement]| movements.iter().map(|movement| movement.money.minor).sum::<i64>();
+        let (charged, refunded) = (sum(&entry.charges), sum(&entry.refunds));
+        if refunded > charged {
+            mismatch(format!("{refunded} (minor) were refunded of {charged}"));
+        }
+        if i64::try_from(order.refunded().get()) != Ok(refunded) {
+            mismatch(format!("{} (minor) are refunded here and {refunded} there", order.refunded().get()));
+        }
+        if order.reserved().get() > 0 || order.open_wish().is_some() {
+            mismatch("a refund or a wish is still open".to_owned());
+        }
         if order.status.is_terminal()
-            && (order.due.is_some() && !order.has_open_signal() || order.request.is_some())
+            && (order.due.is_some() && !order.has_errand() || order.request.is_some())
         {
             mismatch("it has ended and is still due, or still holds personal data".to_owned());
         }

@@ -115,6 +115,9 @@ impl Rig {
             .parameter("WebhookHost", WEBHOOK_HOST)
             // Real time passes in seconds here, FlexFactor's in days: waits for it are short, and a sweep may look ahead.
             .parameter("ProviderTimeoutMillis", 1_000)
+            // As the sandbox names them; FlexFactor does not publish how it does.
+            .parameter("OrderAmountField", "amount")
+            .parameter("OrderRefundedField", "refundedAmount")
             .parameter("SubmissionRetrySeconds", "1,1,2,2")
             .parameter("SweepAheadSecondsMax", 40 * DAY_SECONDS);
         for (name, value) in &options.parameters {
@@ -132,6 +135,7 @@ impl Rig {
         }
         provider.hand_over(&stack)?;
         let control = Control::new(provider.control_url())?;
+        control.put_scenario(&json!({ "settings": { "orders": { "amount_fields": true } } })).await?;
         let rig = Self { stack, control, provider, proxies, ahead: SignedDuration::ZERO };
         rig.put_merchants().await?;
         Ok(rig)

@@ -71,7 +71,10 @@ impl Observed {
             | Effect::ForgetAttempts
             | Effect::DropRequest
             | Effect::Refund(_)
-            | Effect::Dispute(_) => None,
+            | Effect::Dispute(_)
+            | Effect::Wish(_)
+            | Effect::Refunds(_)
+            | Effect::Totals(_) => None,
         });
         for tag in tags.flatten().filter(|tag| tag.as_str().starts_with("e:")) {
             if !self.events.insert((key.clone(), tag.clone())) {
@@ -193,7 +196,11 @@ impl Store {
                 Guard::LeaseOver(_) => Rule::Claim,
                 Guard::Unseen(_) => Rule::EventMemory,
                 Guard::ProviderOrder(_) | Guard::NoProviderOrder => Rule::ProviderId,
-                Guard::NoOpenSignal | Guard::Attempt(_) | Guard::Version(_) | Guard::FirstAttemptAfter(_) => {
+                Guard::NoErrand
+                | Guard::NoWish
+                | Guard::Attempt(_)
+                | Guard::Version(_)
+                | Guard::FirstAttemptAfter(_) => {
                     return true;
                 }
             };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 
 use flexfactor::mapping::{EvaluateStatus, OrderStatus};
-use flexfactor::{ListNames, Lookup, Lost, OrderAnswer, Outcome, OutcomeAnswer, Refused};
+use flexfactor::{Capturing, ListNames, Lookup, Lost, OrderAnswer, Outcome, OutcomeAnswer, Refused};
 use jiff::SignedDuration;
 use lambda_kit::queue::OrderMessage;
 use lambda_kit::secrets::SecretError;
@@ -12,9 +12,11 @@ use models::decline::Decline;
 use models::event::{EventKind, OrderEvent};
 use models::ids::{ContentHash, IdempotencyKey, MerchantId, OrderId};
 use models::intake;
+use models::money::MinorUnits;
 use models::order::{DueReason, Facet, ReasonCode};
 use models::parked::{Parked, ParkedKind, Why, orphan_due};
 use models::reconcile::{CancelledPastExpiry, LookRules};
+use models::refund::Totals;
 use models::schedule::{ORPHAN, OUTCOME, SUBMISSION, WINDOW};
 use models::screening::Screened;
 use models::status::Status;
@@ -29,7 +31,9 @@ use super::*;
 mod money;
 mod open;
 mod orphan;
+mod refunds;
 mod unknown;
+mod wishes;
 
 const START: &str = "2026-11-21T10:00:00Z";
 
@@ -74,6 +78,9 @@ struct Provider {
     /// FlexFactor's ids by ours.
     ids: Mutex<BTreeMap<String, Vec<&'static str>>>,
     is_down: Mutex<bool>,
+    /// Whether it does as it is told when an order is to be cancelled or captured; it refuses otherwise.
+    takes_wishes: Mutex<bool>,
+    totals: Mutex<Option<Totals>>,
     calls: Mutex<Vec<String>>,
 }
 
@@ -85,6 +92,14 @@ impl Provider {
     fn is_down(&self) -> bool {
         *self.is_down.lock().unwrap()
     }
+
+    fn wished(&self) -> Outcome<()> {
+        match (self.is_down(), *self.takes_wishes.lock().unwrap()) {
+            (true, _) => Outcome::Unknown(Lost::ServerFailed(503)),
+            (false, true) => Outcome::Done(()),
+            (false, false) => Outcome::Refused(Refused { http: 400, words: "not now".to_owned() }),
+        }
+    }
 }
 
 impl ReadOrder for Provider {
@@ -93,7 +108,12 @@ impl ReadOrder for Provider {
         match self.statuses.lock().unwrap().get(id.as_str()) {
             Some(&"404") => Outcome::Refused(Refused { http: 404, words: "unknown".to_owned() }),
             Some(word) => {
-                Outcome::Done(OrderAnswer { status: OrderStatus::parse(word), word: (*word).to_owned() })
+                let totals = *self.totals.lock().unwrap();
+                Outcome::Done(OrderAnswer {
+                    status: OrderStatus::parse(word),
+                    word: (*word).to_owned(),
+                    totals,
+                })
             }
             None => Outcome::Unknown(Lost::TimedOut),
         }
@@ -132,10 +152,25 @@ impl FindOrder for Provider {
 impl CancelExternally for Provider {
     async fn cancel_externally(&self, _: &Account, order_id: &OrderId, _: Timestamp) -> Outcome<()> {
         self.called(format!("cancel {order_id}"));
-        match self.is_down() {
-            true => Outcome::Unknown(Lost::ServerFailed(503)),
-            false => Outcome::Refused(Refused { http: 404, words: "unknown order".to_owned() }),
+        match (self.is_down(), *self.takes_wishes.lock().unwrap()) {
+            (true, _) => Outcome::Unknown(Lost::ServerFailed(503)),
+            (false, true) => Outcome::Done(()),
+            (false, false) => Outcome::Refused(Refused { http: 404, words: "unknown order".to_owned() }),
         }
+    }
+}
+
+impl CancelOrder for Provider {
+    async fn cancel_order(&self, _: &Account, id: &ProviderOrderId, _: Timestamp) -> Outcome<()> {
+        self.called(format!("cancel by id {id}"));
+        self.wished()
+    }
+}
+
+impl CaptureOrder for Provider {
+    async fn capture_order(&self, _: &Account, capture: Capturing<'_>, _: Timestamp) -> Outcome<()> {
+        self.called(format!("capture {} {} {}", capture.order, capture.amount, capture.key));
+        self.wished()
     }
 }
 
@@ -271,6 +306,21 @@ impl Tested {
             assert!(looks.len() < 200, "the looks do not end: {looks:?}");
         }
         (self.order(key).await, looks)
+    }
+
+    /// Makes a change that people asked for.
+    async fn ask(&self, key: &OrderKey, change: &Change) -> Order {
+        assert!(self.store.settle(key, change).await.unwrap());
+        self.order(key).await
+    }
+
+    fn takes_wishes(&self) {
+        *self.provider.takes_wishes.lock().unwrap() = true;
+    }
+
+    fn tells(&self, captured: u64, refunded: u64) {
+        let totals = Totals { captured: MinorUnits::new(captured), refunded: MinorUnits::new(refunded) };
+        *self.provider.totals.lock().unwrap() = Some(totals);
     }
 
     fn calls(&self) -> Vec<String> {

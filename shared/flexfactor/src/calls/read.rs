@@ -1,9 +1,13 @@
 //! Reading an order by FlexFactor's id: `GET /orders/{id}`, and `POST /outcome`, which it replaces.
 
+use std::collections::HashMap;
 use std::future::Future;
 
 use jiff::Timestamp;
 use models::ids::ProviderOrderId;
+use models::money::{Currency, MinorUnits, Money};
+use models::refund::Totals;
+use serde_json::value::RawValue;
 
 use super::bounded;
 use crate::account::Account;
@@ -19,6 +23,28 @@ pub struct OrderAnswer {
     pub status: OrderStatus,
     /// The status as it came.
     pub word: String,
+    /// What was captured and refunded altogether, where the names of these fields are known.
+    pub totals: Option<Totals>,
+}
+
+/// In what an order's amounts are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AmountUnit {
+    /// In minor units: 1999 is 19.99 US dollars.
+    Minor,
+    /// In decimal units of the currency: 19.99.
+    Decimal,
+}
+
+/// Fields of an order's amounts. The documented list of an order's fields is cut before them (docs/flexfactor.md).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AmountNames {
+    /// What was charged.
+    pub captured: String,
+    /// What was refunded altogether.
+    pub refunded: String,
+    /// Their unit.
+    pub unit: AmountUnit,
 }
 
 /// An answer of `POST /outcome`.
@@ -61,7 +87,7 @@ impl ReadOrder for Client {
     ) -> Outcome<OrderAnswer> {
         let url = self.url(account.environment, &["orders", id.as_str()]);
         let call = || self.http().get(url.clone());
-        self.call_json::<OrderResponse>(account, now, call).await.understood(understand)
+        self.call(account, now, call).await.understood(|body| understand(&body, self.amounts()))
     }
 }
 
@@ -83,15 +109,30 @@ impl ReadOutcome for Client {
 }
 
 /// The status of an order, by its name, or by its number where it has none.
-fn understand(answer: OrderResponse) -> Option<OrderAnswer> {
-    match (answer.status_name, answer.status) {
+fn understand(body: &[u8], names: Option<&AmountNames>) -> Option<OrderAnswer> {
+    let answer: OrderResponse = serde_json::from_slice(body).ok()?;
+    let totals = names.and_then(|names| totals(body, answer.currency_code.as_deref()?, names));
+    let (status, word) = match (answer.status_name, answer.status) {
         (Some(word), _) => {
             let word = bounded(word);
-            Some(OrderAnswer { status: OrderStatus::parse(&word), word })
+            (OrderStatus::parse(&word), word)
         }
-        (None, Some(number)) => {
-            Some(OrderAnswer { status: OrderStatus::from_number(number), word: bounded(number.to_string()) })
+        (None, Some(number)) => (OrderStatus::from_number(number), bounded(number.to_string())),
+        (None, None) => return None,
+    };
+    Some(OrderAnswer { status, word, totals })
+}
+
+/// Amounts by their own text: no float comes between. What is missing or no amount is not told.
+fn totals(body: &[u8], currency: &str, names: &AmountNames) -> Option<Totals> {
+    let fields: HashMap<String, &RawValue> = serde_json::from_slice(body).ok()?;
+    let currency: Currency = currency.parse().ok()?;
+    let amount = |name: &str| {
+        let text = fields.get(name)?.get().trim_matches('"');
+        match names.unit {
+            AmountUnit::Minor => text.parse().ok().map(MinorUnits::new),
+            AmountUnit::Decimal => Money::from_decimal(text, currency).ok().map(|money| money.minor),
         }
-        (None, None) => None,
-    }
+    };
+    Some(Totals { captured: amount(&names.captured)?, refunded: amount(&names.refunded)? })
 }

@@ -1,6 +1,10 @@
-//! `GET /orders/{id}` (documented: ff/orders-id) and `POST /outcome` (documented: ff/outcome-1).
+//! `GET /orders/{id}` (documented: ff/orders-id), `POST /outcome` (documented: ff/outcome-1), and what is done to an order:
+//! `POST /capture` (documented: ff/capture), `POST /orders/{id}/refund` (documented: ff/refund).
 
+use models::ids::IdempotencyKey;
+use models::money::{Currency, MinorUnits};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 /// What is read of the answer. Its list of fields is known in part only; amounts are not among the known ones.
 #[derive(Debug, Deserialize)]
@@ -12,6 +16,8 @@ pub struct OrderResponse {
     pub status: Option<i64>,
     /// The status as a word; upper case on the wire (recorded), capitalised in the documentation.
     pub status_name: Option<String>,
+    /// The currency, by its ISO 4217 code.
+    pub currency_code: Option<String>,
 }
 
 /// The request of `/outcome`.
@@ -27,4 +33,39 @@ pub struct OutcomeRequest<'a> {
 pub struct OutcomeResponse {
     /// The status, in the words of `/evaluate`, and `NOTFOUND`.
     pub status: Option<String>,
+}
+
+/// The request of a refund.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RefundRequest<'a> {
+    /// Decimal dollars, as a JSON number that never was a float.
+    pub amount_to_refund: &'a RawValue,
+    /// Words to be kept with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund_message: Option<&'a str>,
+}
+
+/// The request of a capture.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CaptureRequest<'a> {
+    /// The same for every repeat.
+    pub idempotency_key: IdempotencyKey,
+    /// FlexFactor's id of the order.
+    pub order_id: &'a str,
+    /// Integer cents.
+    pub amount: MinorUnits,
+    /// The currency.
+    pub currency: Currency,
+}
+
+/// What is read of the answer of both.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CallResponse {
+    /// Whether it was done.
+    pub status: Option<String>,
+    /// The same, by the name that an integrator reads of `/capture`.
+    pub capture_status: Option<String>,
 }

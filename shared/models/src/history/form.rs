@@ -13,7 +13,9 @@ use sha2::{Digest, Sha256};
 use super::{Entry, Hash, State};
 use crate::ids::OrderKey;
 use crate::order::{Due, Order, Reason, Submission};
+use crate::refund::{Refund, Totals};
 use crate::time::to_text;
+use crate::wish::Wish;
 
 const START: &str = "rebill-rescue history start 1";
 const ENTRY: &str = "rebill-rescue history entry 1";
@@ -59,6 +61,9 @@ impl Form {
             due,
             refund,
             dispute,
+            wish,
+            refunds,
+            totals,
         } = state;
         self.field("status", status);
         let reason = reason.as_ref().map(|Reason { code, detail }| (code, detail));
@@ -81,6 +86,25 @@ impl Form {
         self.optional("due_looks", due.map(|(.., looks)| looks));
         self.field("refund", refund);
         self.field("dispute", dispute);
+        // What came with a later version of the form is left out where there is none, so that older hashes stay.
+        if let Some(Wish { kind, asked_at, key, state }) = wish {
+            self.field("wish", kind);
+            self.field("wish_at", to_text(*asked_at));
+            self.field("wish_key", key);
+            self.field("wish_state", state);
+        }
+        if let Some(Totals { captured, refunded }) = totals {
+            self.field("captured_minor", captured.get());
+            self.field("refunded_minor", refunded.get());
+        }
+        for Refund { id, amount, asked_at, before, state, detail } in refunds {
+            self.field("refund_id", id);
+            self.field("refund_minor", amount.get());
+            self.field("refund_at", to_text(*asked_at));
+            self.field("refund_before_minor", before.get());
+            self.field("refund_state", state);
+            self.field("refund_detail", detail);
+        }
     }
 
     fn finish(self) -> Hash {

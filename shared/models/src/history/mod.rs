@@ -16,7 +16,9 @@ use jiff::Timestamp;
 
 use crate::ids::{OrderKey, ProviderOrderId};
 use crate::order::{Due, Facet, Order, Reason, Submission, Tag};
+use crate::refund::{Refund, Totals};
 use crate::status::Status;
+use crate::wish::Wish;
 
 pub use verify::{Broken, Flaw, verify};
 
@@ -81,6 +83,12 @@ pub struct State {
     pub refund: Facet,
     /// Disputes.
     pub dispute: Facet,
+    /// What people want done with it.
+    pub wish: Option<Wish>,
+    /// Its refunds.
+    pub refunds: Vec<Refund>,
+    /// What was captured and refunded altogether.
+    pub totals: Option<Totals>,
 }
 
 impl State {
@@ -98,6 +106,9 @@ impl State {
             due,
             refund,
             dispute,
+            wish,
+            refunds,
+            totals,
             // An entry has these beside the state, or in its facts.
             key: _,
             version: _,
@@ -119,6 +130,9 @@ impl State {
             due: *due,
             refund: *refund,
             dispute: *dispute,
+            wish: wish.clone(),
+            refunds: refunds.clone(),
+            totals: *totals,
         }
     }
 }

@@ -12,9 +12,12 @@ use crate::change::{Change, Effect};
 use crate::decline::Decline;
 use crate::ids::{ContentHash, IdempotencyKey};
 use crate::intake;
+use crate::money::MinorUnits;
 use crate::order::{Due, DueReason, Facet, Order, Reason, ReasonCode, Tag};
+use crate::refund::{Refund, RefundId, RefundState, Totals};
 use crate::screening::Screened;
 use crate::status::{Status, Transition};
+use crate::wish::{Wish, WishKind, WishState};
 
 fn start() -> Timestamp {
     "2026-11-21T10:00:00Z".parse().unwrap()
@@ -28,6 +31,29 @@ fn opened() -> Order {
 
 fn any_time() -> impl Strategy<Value = Timestamp> {
     (0_i64..100_000_000).prop_map(|millis| start() + SignedDuration::from_millis(millis))
+}
+
+fn wish(asked_at: Timestamp) -> Wish {
+    let key = IdempotencyKey::from_random([9; 16]);
+    Wish { kind: WishKind::Cancel, asked_at, key, state: WishState::Open }
+}
+
+fn refund(asked_at: Timestamp) -> Refund {
+    Refund {
+        id: RefundId::from_stored("r-1".to_owned()),
+        amount: MinorUnits::new(5),
+        asked_at,
+        before: MinorUnits::new(0),
+        state: RefundState::Reserved,
+        detail: String::new(),
+    }
+}
+
+/// The refund in an entry, one being added where there is none, changed by one field.
+fn forge_refund(entry: &mut Entry, forge: fn(&mut Refund)) {
+    let mut refund = entry.state.refunds.pop().unwrap_or_else(|| refund(start()));
+    forge(&mut refund);
+    entry.state.refunds.push(refund);
 }
 
 fn any_effect() -> impl Strategy<Value = Effect> {
@@ -51,6 +77,12 @@ fn any_effect() -> impl Strategy<Value = Effect> {
         Just(Effect::DropRequest),
         facet().prop_map(Effect::Refund),
         facet().prop_map(Effect::Dispute),
+        any_time().prop_map(|at| Effect::Wish(wish(at))),
+        any_time().prop_map(|at| Effect::Refunds(vec![refund(at)])),
+        (0_u64..9).prop_map(|minor| Effect::Totals(Totals {
+            captured: MinorUnits::new(9),
+            refunded: MinorUnits::new(minor),
+        })),
     ]
 }
 
@@ -128,6 +160,30 @@ const FORGERIES: &[Forgery] = &[
     }),
     ("dispute", |entry| {
         entry.state.dispute = if entry.state.dispute == Facet::None { Facet::Confirmed } else { Facet::None };
+    }),
+    ("wish", |entry| entry.state.wish = Some(Wish { kind: WishKind::Capture, ..wish(start()) })),
+    ("wish's time", |entry| {
+        entry.state.wish = Some(wish(Timestamp::UNIX_EPOCH));
+    }),
+    ("wish's key", |entry| {
+        let key = IdempotencyKey::from_random([0xff; 16]);
+        entry.state.wish = Some(Wish { key, ..entry.state.wish.clone().unwrap_or_else(|| wish(start())) });
+    }),
+    ("wish's state", |entry| entry.state.wish = Some(wish(start()).now(WishState::GivenUp))),
+    ("refund's id", |entry| {
+        forge_refund(entry, |refund| refund.id = RefundId::from_stored("forged".to_owned()));
+    }),
+    ("refund's amount", |entry| forge_refund(entry, |refund| refund.amount = MinorUnits::new(6))),
+    ("refund's time", |entry| forge_refund(entry, |refund| refund.asked_at = Timestamp::UNIX_EPOCH)),
+    ("refund's base", |entry| forge_refund(entry, |refund| refund.before = MinorUnits::new(1))),
+    ("refund's state", |entry| forge_refund(entry, |refund| refund.state = RefundState::Made)),
+    ("refund's detail", |entry| forge_refund(entry, |refund| refund.detail = "forged".to_owned())),
+    ("captured", |entry| {
+        let refunded = entry.state.totals.map_or(MinorUnits::new(0), |totals| totals.refunded);
+        entry.state.totals = Some(Totals { captured: MinorUnits::new(99), refunded });
+    }),
+    ("refunded", |entry| {
+        entry.state.totals = Some(Totals { captured: MinorUnits::new(9), refunded: MinorUnits::new(99) });
     }),
     ("remembered", |entry| entry.remembered = BTreeSet::from([Tag::nonce("forged")])),
     ("facts", |entry| entry.facts = entry.hash),

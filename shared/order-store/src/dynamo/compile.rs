@@ -9,7 +9,7 @@ use models::ids::OrderKey;
 use models::order::Facet;
 use models::status::Status;
 
-use super::item::{attr, number, text, time};
+use super::item::{attr, number, refunds_attributes, text, time, totals_attributes, wish_attributes};
 use super::key::{due_shard, order as order_key, shard_name};
 
 /// The expressions of an update, with their names and values.
@@ -109,12 +109,15 @@ impl Expressions {
                 format!("(attribute_not_exists({name}) OR {name} = {value})")
             }
             Guard::NoProviderOrder => format!("attribute_not_exists({})", self.name(attr::PROVIDER_ORDER)),
-            Guard::NoOpenSignal => {
+            Guard::NoErrand => {
                 let signalled = self.value(text(Facet::Signalled.word()));
                 let (refund, dispute) = (self.name(attr::REFUND), self.name(attr::DISPUTE));
                 let closed = |name: &str| format!("(attribute_not_exists({name}) OR {name} <> {signalled})");
-                format!("{} AND {}", closed(&refund), closed(&dispute))
+                let (wish, under_way) = (self.name(attr::WISH), self.name(attr::REFUND_UNDER_WAY));
+                let absent = |name: &str| format!("attribute_not_exists({name})");
+                [closed(&refund), closed(&dispute), absent(&wish), absent(&under_way)].join(" AND ")
             }
+            Guard::NoWish => format!("attribute_not_exists({})", self.name(attr::WISH)),
             Guard::Attempt(attempt) => {
                 let (name, value) = (self.name(attr::ATTEMPTS), self.value(number(attempt)));
                 format!("{name} = {value}")
@@ -177,6 +180,23 @@ impl Expressions {
             Effect::DropRequest => self.remove(attr::REQUEST),
             Effect::Refund(facet) => self.facet(attr::REFUND, *facet),
             Effect::Dispute(facet) => self.facet(attr::DISPUTE, *facet),
+            Effect::Wish(wish) => self.set_all(wish_attributes(wish)),
+            Effect::Totals(totals) => self.set_all(totals_attributes(*totals)),
+            Effect::Refunds(refunds) => {
+                let attributes = refunds_attributes(refunds);
+                for name in [attr::REFUNDS, attr::REFUND_UNDER_WAY] {
+                    if attributes.iter().all(|(set, _)| set != name) {
+                        self.remove(name);
+                    }
+                }
+                self.set_all(attributes);
+            }
+        }
+    }
+
+    fn set_all(&mut self, attributes: impl IntoIterator<Item = (String, AttributeValue)>) {
+        for (name, value) in attributes {
+            self.set(&name, value);
         }
     }
 

@@ -10,9 +10,11 @@ use models::facts::Facts;
 use models::history::State;
 use models::ids::{ContentHash, MerchantId, OrderKey};
 use models::merchant::Merchant;
-use models::money::Money;
+use models::money::{MinorUnits, Money};
 use models::order::{Due, Facet, Order, Reason, Submission, Tag};
+use models::refund::{Refund, RefundState, Totals};
 use models::time::to_text;
+use models::wish::Wish;
 use serde::de::DeserializeOwned;
 
 use super::key::{self, ItemKey};
@@ -58,6 +60,15 @@ pub(super) mod attr {
     pub(in crate::dynamo) const SEEN: &str = "seen";
     pub(in crate::dynamo) const REFUND: &str = "refund";
     pub(in crate::dynamo) const DISPUTE: &str = "dispute";
+    pub(in crate::dynamo) const WISH: &str = "wish";
+    pub(in crate::dynamo) const WISH_AT: &str = "wish_at";
+    pub(in crate::dynamo) const WISH_KEY: &str = "wish_key";
+    pub(in crate::dynamo) const WISH_STATE: &str = "wish_state";
+    pub(in crate::dynamo) const REFUNDS: &str = "refunds";
+    /// The amount of the refund under way; conditions ask for it, as they can't look into the list of refunds.
+    pub(in crate::dynamo) const REFUND_UNDER_WAY: &str = "refund_under_way_minor";
+    pub(in crate::dynamo) const CAPTURED: &str = "captured_minor";
+    pub(in crate::dynamo) const REFUNDED: &str = "refunded_minor";
     pub(in crate::dynamo) const VERSION: &str = "version";
     // What is kept of the decline for reports, beside the order itself: set when it is stored and never changed.
     pub(in crate::dynamo) const SITE: &str = "site";
@@ -185,6 +196,43 @@ pub(super) fn set_state(item: &mut Item, state: &State) {
             set(name, text(facet.word()));
         }
     }
+    if let Some(wish) = &state.wish {
+        item.extend(wish_attributes(wish));
+    }
+    if let Some(totals) = state.totals {
+        item.extend(totals_attributes(totals));
+    }
+    item.extend(refunds_attributes(&state.refunds));
+}
+
+/// A wish as attributes.
+pub(super) fn wish_attributes(wish: &Wish) -> [(String, AttributeValue); 4] {
+    [
+        (attr::WISH.to_owned(), text(wish.kind.word())),
+        (attr::WISH_AT.to_owned(), time(wish.asked_at)),
+        (attr::WISH_KEY.to_owned(), text(wish.key.to_string())),
+        (attr::WISH_STATE.to_owned(), text(wish.state.word())),
+    ]
+}
+
+/// Totals as attributes.
+pub(super) fn totals_attributes(totals: Totals) -> [(String, AttributeValue); 2] {
+    [
+        (attr::CAPTURED.to_owned(), number(totals.captured.get())),
+        (attr::REFUNDED.to_owned(), number(totals.refunded.get())),
+    ]
+}
+
+/// Refunds as attributes: all of them in one, and beside it what is under way; nothing for none.
+pub(super) fn refunds_attributes(refunds: &[Refund]) -> Vec<(String, AttributeValue)> {
+    if refunds.is_empty() {
+        return Vec::new();
+    }
+    // A list of numbers and texts can be written as JSON; an empty text would be told when it is read.
+    let json = serde_json::to_string(refunds).unwrap_or_default();
+    let under_way = refunds.iter().find(|refund| refund.state == RefundState::Reserved);
+    let under_way = under_way.map(|refund| (attr::REFUND_UNDER_WAY.to_owned(), number(refund.amount.get())));
+    [(attr::REFUNDS.to_owned(), text(json))].into_iter().chain(under_way).collect()
 }
 
 /// Tags as a set; DynamoDB knows no empty one.
@@ -233,6 +281,9 @@ pub(super) fn to_order(item: &Item) -> Result<Order, StoreError> {
         due,
         refund,
         dispute,
+        wish,
+        refunds,
+        totals,
     } = read.state(request.is_some())?;
     Ok(Order {
         status,
@@ -251,6 +302,9 @@ pub(super) fn to_order(item: &Item) -> Result<Order, StoreError> {
         seen: read.tags(attr::SEEN)?,
         refund,
         dispute,
+        wish,
+        refunds,
+        totals,
         version: read.parsed(attr::VERSION)?,
         key: key.clone(),
     })
@@ -306,6 +360,28 @@ impl Reader<'_> {
             due: self.due()?,
             refund: self.optional(attr::REFUND)?.unwrap_or_default(),
             dispute: self.optional(attr::DISPUTE)?.unwrap_or_default(),
+            wish: self.wish()?,
+            refunds: self.json(attr::REFUNDS)?.unwrap_or_default(),
+            totals: self.totals()?,
+        })
+    }
+
+    fn wish(&self) -> Result<Option<Wish>, StoreError> {
+        let Some(kind) = self.optional(attr::WISH)? else { return Ok(None) };
+        Ok(Some(Wish {
+            kind,
+            asked_at: self.parsed(attr::WISH_AT)?,
+            key: self.parsed(attr::WISH_KEY)?,
+            state: self.parsed(attr::WISH_STATE)?,
+        }))
+    }
+
+    fn totals(&self) -> Result<Option<Totals>, StoreError> {
+        let minor = |name: &str| Ok(self.optional(name)?.map(MinorUnits::new));
+        Ok(match (minor(attr::CAPTURED)?, minor(attr::REFUNDED)?) {
+            (Some(captured), Some(refunded)) => Some(Totals { captured, refunded }),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => return Err(self.corrupt("its totals are not whole")),
         })
     }
 

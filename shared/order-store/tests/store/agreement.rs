@@ -2,8 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 use models::change::{Change, Effect, Guard};
+use models::money::MinorUnits;
 use models::order::{Due, DueReason, Facet, Order, Reason, ReasonCode, Tag};
+use models::refund::{Refund, RefundId, RefundState, Totals};
 use models::status::{Status, Transition};
+use models::wish::{Wish, WishKind, WishState};
 use order_store::memory::MemoryTable;
 use order_store::{Inserted, Table};
 use proptest::prelude::*;
@@ -31,12 +34,51 @@ fn any_facet() -> impl Strategy<Value = Facet> {
     prop::sample::select(vec![Facet::None, Facet::Signalled, Facet::Confirmed])
 }
 
+fn any_wish() -> impl Strategy<Value = Wish> {
+    let kind = prop::sample::select(vec![WishKind::Cancel, WishKind::Capture]);
+    let state = prop::sample::select(vec![WishState::Open, WishState::Done, WishState::GivenUp]);
+    (kind, any_time(), 0_u8..3, state).prop_map(|(kind, asked_at, byte, state)| Wish {
+        kind,
+        asked_at,
+        key: key(byte),
+        state,
+    })
+}
+
+fn any_refunds() -> impl Strategy<Value = Vec<Refund>> {
+    let state = prop::sample::select(vec![
+        RefundState::Reserved,
+        RefundState::Made,
+        RefundState::Refused,
+        RefundState::NotMade,
+        RefundState::Unresolved,
+    ]);
+    let refund = (0_u64..3, any_time(), state, prop::sample::select(vec!["", "2001: \"too much\""]))
+        .prop_map(|(minor, asked_at, state, detail)| Refund {
+            id: RefundId::from_stored(format!("r-{minor}")),
+            amount: MinorUnits::new(minor),
+            asked_at,
+            before: MinorUnits::new(minor),
+            state,
+            detail: detail.to_owned(),
+        });
+    prop::collection::vec(refund, 0..3)
+}
+
+fn any_totals() -> impl Strategy<Value = Totals> {
+    (0_u64..9, 0_u64..9).prop_map(|(captured, refunded)| Totals {
+        captured: MinorUnits::new(captured),
+        refunded: MinorUnits::new(refunded),
+    })
+}
+
 fn any_guard() -> impl Strategy<Value = Guard> {
     let provider = prop::sample::select(vec!["p-1", "p-2"]).prop_map(|id| id.parse().unwrap());
     prop_oneof![
         any_tag().prop_map(Guard::Unseen),
         provider.prop_map(Guard::ProviderOrder),
-        Just(Guard::NoOpenSignal),
+        Just(Guard::NoErrand),
+        Just(Guard::NoWish),
         Just(Guard::NoProviderOrder),
         (0_u32..3).prop_map(Guard::Attempt),
         any_time().prop_map(Guard::LeaseOver),
@@ -62,6 +104,11 @@ fn any_effects() -> impl Strategy<Value = Vec<Effect>> {
         any_time().prop_map(Effect::HoldUntil),
         Just(Effect::ForgetAttempts)
     ];
+    let asked = (
+        prop::option::of(any_wish().prop_map(Effect::Wish)),
+        prop::option::of(any_refunds().prop_map(Effect::Refunds)),
+        prop::option::of(any_totals().prop_map(Effect::Totals)),
+    );
     (
         prop::option::of(reason),
         prop::option::of(any_due().prop_map(Effect::Due)),
@@ -76,8 +123,11 @@ fn any_effects() -> impl Strategy<Value = Vec<Effect>> {
         prop::option::of(Just(Effect::DropRequest)),
         prop::option::of(any_facet().prop_map(Effect::Refund)),
         prop::option::of(any_facet().prop_map(Effect::Dispute)),
+        asked,
     )
-        .prop_map(|(a, b, c, d, e, f, g, h, i)| [a, b, c, d, e, f, g, h, i].into_iter().flatten().collect())
+        .prop_map(|(a, b, c, d, e, f, g, h, i, (j, k, l))| {
+            [a, b, c, d, e, f, g, h, i, j, k, l].into_iter().flatten().collect()
+        })
 }
 
 pub(crate) fn any_change() -> impl Strategy<Value = Change> {
@@ -90,22 +140,27 @@ pub(crate) fn any_change() -> impl Strategy<Value = Change> {
 fn any_order() -> impl Strategy<Value = Order> {
     let submission = (0_u32..3, prop::option::of(any_time()), prop::option::of(any_time()));
     let facets = (any_facet(), any_facet());
+    let asked = (prop::option::of(any_wish()), any_refunds(), prop::option::of(any_totals()));
     (
         prop::sample::select(Status::ALL),
         submission,
         any_due(),
         facets,
         prop::collection::btree_set(any_tag(), 0..3),
+        asked,
     )
-        .prop_map(|(status, (attempts, lease_until, first_attempt_at), due, (refund, dispute), seen)| {
-            let mut order = order("INV-1");
-            order.status = status;
-            order.submission.attempts = attempts;
-            order.submission.lease_until = lease_until;
-            order.submission.first_attempt_at = first_attempt_at;
-            (order.due, order.refund, order.dispute, order.seen) = (due, refund, dispute, seen);
-            order
-        })
+        .prop_map(
+            |(status, (attempts, lease_until, first_attempt_at), due, (refund, dispute), seen, asked)| {
+                let mut order = order("INV-1");
+                order.status = status;
+                order.submission.attempts = attempts;
+                order.submission.lease_until = lease_until;
+                order.submission.first_attempt_at = first_attempt_at;
+                (order.due, order.refund, order.dispute, order.seen) = (due, refund, dispute, seen);
+                (order.wish, order.refunds, order.totals) = asked;
+                order
+            },
+        )
 }
 
 #[test]

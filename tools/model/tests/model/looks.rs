@@ -50,11 +50,17 @@ fn answers(rules: &Rules, world: &World, as_of: Timestamp) -> Vec<Said> {
         (Looking::Find, true) => answers.push(Said::Nothing),
         (Looking::Find, false) => answers.extend([Said::Nothing, Said::Hidden, Said::Unread]),
         (Looking::Ask(_), _) => answers.push(Said::Nothing),
+        (Looking::Cancel(_) | Looking::Capture(..), _) => nobody_wishes(),
     }
     if !world.theirs.is_empty() {
         answers.extend([Said::Coarse, Said::NotUnderstood, Said::Problem]);
     }
     answers
+}
+
+/// The model has no people who cancel or capture.
+fn nobody_wishes() -> ! {
+    unreachable!("nobody wishes anything in the model")
 }
 
 pub(crate) fn sweep(world: &mut World) {
@@ -81,6 +87,7 @@ fn following(rules: &Rules, look: &Look) -> Following {
             Following::Settle(after_read(order, &heard(look.said, theirs), rules, look.as_of))
         }
         Looking::Find => after_find(order, &sighting(look), rules, look.as_of),
+        Looking::Cancel(_) | Looking::Capture(..) => nobody_wishes(),
     }
 }
 
@@ -104,7 +111,7 @@ fn heard(said: Said, theirs: &Theirs) -> Heard {
         Said::NotUnderstood => ProviderView::NotUnderstood,
         Said::Problem => ProviderView::Problem,
     };
-    Heard { view, word: String::new() }
+    Heard { view, word: String::new(), totals: None }
 }
 
 fn sighting(look: &Look) -> Sighting {

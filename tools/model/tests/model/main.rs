@@ -92,7 +92,7 @@ fn an_event_applied_twice_is_found() {
 
 #[test]
 fn an_end_that_forgets_an_open_money_signal_is_found() {
-    assert_found(Mutation::NoOpenSignal, "an open money signal is due, or was left to people");
+    assert_found(Mutation::NoErrand, "an open money signal is due, or was left to people");
 }
 
 #[test]

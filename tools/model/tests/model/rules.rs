@@ -13,7 +13,7 @@ pub(crate) enum Mutation {
     NoProviderOrder,
     FirstAttemptAfter,
     Unseen,
-    NoOpenSignal,
+    NoErrand,
     Version,
     /// Every attempt has a key of its own.
     FreshKeys,
@@ -26,10 +26,11 @@ impl Mutation {
             Guard::NoProviderOrder => self == Self::NoProviderOrder,
             Guard::FirstAttemptAfter(_) => self == Self::FirstAttemptAfter,
             Guard::Unseen(_) => self == Self::Unseen,
-            Guard::NoOpenSignal => self == Self::NoOpenSignal,
+            Guard::NoErrand => self == Self::NoErrand,
             Guard::Version(_) => self == Self::Version,
-            // Both ask for what the model's provider and workers never do: give one order two ids, and outlive a lease.
-            Guard::ProviderOrder(_) | Guard::Attempt(_) => false,
+            // They ask for what the model's provider, workers and people never do: give one order two ids, outlive a lease,
+            // and wish something.
+            Guard::ProviderOrder(_) | Guard::Attempt(_) | Guard::NoWish => false,
         }
     }
 }

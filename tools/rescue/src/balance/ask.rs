@@ -13,7 +13,7 @@ use models::merchant::Merchant;
 use models::order::Order;
 use models::time::later;
 
-use super::compare::{Reading, Theirs};
+use super::compare::{Reading, Said, Theirs};
 use crate::deployment::Deployment;
 use crate::outcome::Failure;
 
@@ -90,7 +90,11 @@ impl Asking {
                 let reading = match self.accounts.get(&order.key.merchant) {
                     None => Reading::NoAnswer("its merchant can't be asked for".to_owned()),
                     Some((account, _)) => match self.client.read_order(account, id, self.now).await {
-                        Outcome::Done(answer) => Reading::Has(answer.status.view(), answer.word),
+                        Outcome::Done(answer) => Reading::Has(Said {
+                            view: answer.status.view(),
+                            word: answer.word,
+                            totals: answer.totals,
+                        }),
                         Outcome::Refused(refused) if refused.http == 404 => Reading::HasNot,
                         Outcome::Refused(refused) => {
                             Reading::NoAnswer(format!("refused, HTTP {}", refused.http))

@@ -6,6 +6,7 @@ use flexfactor::Listed;
 use models::ids::{OrderKey, ProviderOrderId};
 use models::order::Order;
 use models::reconcile::ProviderView;
+use models::refund::Totals;
 use models::status::Status;
 use serde::Serialize;
 
@@ -27,6 +28,8 @@ pub(crate) enum GapKind {
     ApprovedHere,
     /// Both have it, and they differ in where it stands.
     StatusDiffers,
+    /// Both say that the customer was charged, and they differ in how much was captured or refunded.
+    MoneyDiffers,
     /// FlexFactor has it under another id than ours.
     OtherId,
     /// FlexFactor says a word that we don't know.
@@ -48,11 +51,22 @@ pub(crate) struct Gap {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reading {
     /// It has it, and says this of it.
-    Has(ProviderView, String),
+    Has(Said),
     /// It says that it has no such order.
     HasNot,
     /// It did not say. Never a gap: nobody knows.
     NoAnswer(String),
+}
+
+/// What FlexFactor says of an order that it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// What its word means.
+    pub(crate) view: ProviderView,
+    /// Its word.
+    pub(crate) word: String,
+    /// What it captured and refunded, where it tells.
+    pub(crate) totals: Option<Totals>,
 }
 
 /// What FlexFactor has.
@@ -85,7 +99,7 @@ impl Theirs {
     /// Whether FlexFactor has the order, as far as it said.
     #[must_use]
     pub(crate) fn has(&self, key: &OrderKey) -> bool {
-        self.listed.contains_key(key) || matches!(self.read.get(key), Some(Reading::Has(..)))
+        self.listed.contains_key(key) || matches!(self.read.get(key), Some(Reading::Has(_)))
     }
 }
 
@@ -126,8 +140,10 @@ pub(crate) fn gaps(
     }
     for (key, order) in orders {
         match theirs.read.get(key) {
-            Some(Reading::Has(view, word)) => {
-                if let Some((kind, why)) = differ(order.status, *view, word) {
+            Some(Reading::Has(said)) => {
+                let found =
+                    differ(order.status, said.view, &said.word).or_else(|| unequal(order, said.totals?));
+                if let Some((kind, why)) = found {
                     gap(kind, key, why);
                 }
             }
@@ -190,6 +206,23 @@ fn differ(status: Status, view: ProviderView, word: &str) -> Option<(GapKind, St
     (!agrees).then_some((GapKind::StatusDiffers, told))
 }
 
+/// How the money of an order differs from what FlexFactor tells, if it does.
+fn unequal(order: &Order, totals: Totals) -> Option<(GapKind, String)> {
+    let is_charged = order.status == Status::Approved;
+    let (captured, refunded) = (order.captured(), order.refunded());
+    let differs = is_charged && (captured, refunded) != (totals.captured, totals.refunded);
+    differs.then(|| {
+        let why = format!(
+            "captured {} and refunded {} here, {} and {} at FlexFactor (minor units)",
+            captured.get(),
+            refunded.get(),
+            totals.captured.get(),
+            totals.refunded.get()
+        );
+        (GapKind::MoneyDiffers, why)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,9 +258,27 @@ mod tests {
             reference: Some((*order_id).to_owned()),
         });
         theirs.list(&"acme".parse().unwrap(), listed.collect());
-        theirs.read =
-            read.iter().map(|(id, view)| (key(id), Reading::Has(*view, "Word".to_owned()))).collect();
+        theirs.read = read.iter().map(|(id, view)| (key(id), Reading::Has(said(*view)))).collect();
         theirs
+    }
+
+    fn said(view: ProviderView) -> Said {
+        Said { view, word: "Word".to_owned(), totals: None }
+    }
+
+    #[test]
+    fn money_that_differs_is_a_gap_with_its_order() {
+        let orders = orders(&[("paid", Status::Approved)]);
+        let mut theirs = theirs(&[("paid", ProviderView::Returned)]);
+        let totals = |captured, refunded| Totals {
+            captured: models::money::MinorUnits::new(captured),
+            refunded: models::money::MinorUnits::new(refunded),
+        };
+        let tell = |totals| Reading::Has(Said { totals: Some(totals), ..said(ProviderView::Returned) });
+        theirs.read.insert(key("paid"), tell(totals(1_999, 0)));
+        assert_eq!(kinds(&orders, &theirs), []);
+        theirs.read.insert(key("paid"), tell(totals(1_999, 500)));
+        assert_eq!(kinds(&orders, &theirs), [GapKind::MoneyDiffers]);
     }
 
     fn kinds(orders: &BTreeMap<OrderKey, Order>, theirs: &Theirs) -> Vec<GapKind> {

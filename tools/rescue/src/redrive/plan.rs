@@ -281,6 +281,8 @@ impl Planner<'_> {
         let (to, says) = match look(order, &self.rules.look, as_of.max(self.now)) {
             Look::Ask(_) => (None, "FlexFactor would be asked for the order by its id".to_owned()),
             Look::Find => (None, "FlexFactor would be asked for the order by our own id".to_owned()),
+            Look::Cancel(_) => (None, "would be cancelled at FlexFactor, as people wish".to_owned()),
+            Look::Capture(..) => (None, "would be captured at FlexFactor, as people wish".to_owned()),
             Look::Do(Step::Settle(change)) => match change.transition.to() {
                 Some(status) => (Some(status.word()), format!("would become {status}")),
                 None => (None, "would only be looked at later again".to_owned()),

@@ -3,12 +3,15 @@
 use flexfactor::mapping::{EvaluateStatus, OrderStatus};
 use flexfactor::wire::evaluate::EvaluateRequest;
 use flexfactor::{
-    Account, CancelExternally, Evaluate, EvaluateAnswer, FindOrder, Lookup, Lost, OrderAnswer, Outcome,
-    OutcomeAnswer, ReadOrder, ReadOutcome,
+    Account, CancelExternally, CancelOrder, CaptureOrder, Capturing, Evaluate, EvaluateAnswer, FindOrder,
+    Lookup, Lost, OrderAnswer, Outcome, OutcomeAnswer, ReadOrder, ReadOutcome, RefundOrder, Refunding,
+    Refused,
 };
 use jiff::Timestamp;
 use lambda_kit::clock::{Clock as _, Random as _};
 use models::ids::{IdempotencyKey, OrderId, ProviderOrderId};
+use models::money::MinorUnits;
+use models::refund::Totals;
 use sandbox::domain::order::Order;
 use sandbox::domain::refusal::Refusal;
 use sandbox::domain::world::World;
@@ -194,9 +197,62 @@ impl CancelExternally for Provider {
     }
 }
 
+impl CancelOrder for Provider {
+    async fn cancel_order(&self, account: &Account, id: &ProviderOrderId, _: Timestamp) -> Outcome<()> {
+        let effect = || {
+            let mid = self.mid(account)?;
+            self.world().cancel(self.env.now(), &mid, id.as_str(), None)
+        };
+        self.call(Fault::OF_CALLS, format!("FlexFactor cancel {id}"), effect).await
+    }
+}
+
+impl CaptureOrder for Provider {
+    async fn capture_order(&self, account: &Account, capture: Capturing<'_>, _: Timestamp) -> Outcome<()> {
+        let Capturing { key, order, amount } = capture;
+        let effect = || {
+            let mid = self.mid(account)?;
+            self.world().capture(self.env.now(), &mid, &key.to_string(), order.as_str(), theirs(amount)?)
+        };
+        let answer = self.call(Fault::OF_CALLS, format!("FlexFactor capture {order}"), effect).await;
+        refused(answer)
+    }
+}
+
+impl RefundOrder for Provider {
+    async fn refund_order(&self, account: &Account, refund: Refunding<'_>, _: Timestamp) -> Outcome<()> {
+        let Refunding { order, amount, message: _ } = refund;
+        let effect = || {
+            let mid = self.mid(account)?;
+            let minor = theirs(amount)?.minor;
+            self.world().refund(self.env.now(), &mid, order.as_str(), minor).map(|_| ())
+        };
+        refused(self.call(Fault::OF_CALLS, format!("FlexFactor refund {order}"), effect).await)
+    }
+}
+
+/// An amount as FlexFactor has it.
+fn theirs(amount: models::money::Money) -> Result<sandbox::domain::money::Money, Refusal> {
+    let minor = i64::try_from(amount.minor.get());
+    let minor = minor.map_err(|_| Refusal::new(400, "The amount is too large."))?;
+    Ok(sandbox::domain::money::Money { minor, currency: amount.currency.code().to_owned() })
+}
+
+/// A refusal comes with the status 200 here, and the client tells it by its body.
+fn refused(answer: Outcome<()>) -> Outcome<()> {
+    match answer {
+        Outcome::Unknown(Lost::ServerFailed(http @ 200)) => {
+            Outcome::Refused(Refused { http, words: "refused".to_owned() })
+        }
+        answer @ (Outcome::Done(()) | Outcome::Refused(_) | Outcome::Unknown(_)) => answer,
+    }
+}
+
 fn answer_about(world: &World, order: &Order) -> OrderAnswer {
     let word = order.name(world.settings());
-    OrderAnswer { status: OrderStatus::parse(&word), word }
+    let minor = |minor: i64| MinorUnits::new(u64::try_from(minor).unwrap_or(0));
+    let totals = Totals { captured: minor(order.amount.minor), refunded: minor(order.refunded_minor()) };
+    OrderAnswer { status: OrderStatus::parse(&word), word, totals: Some(totals) }
 }
 
 fn set_key(body: &mut Value, bytes: [u8; 16]) {

@@ -3,13 +3,19 @@
 //! A look goes `look` → (a question) → `after_read`, `after_find` or `after_call_off`. Each ends in one change, which also
 //! says when somebody looks next: nothing is left without a look, and no look repeats past its schedule's bound.
 
+mod errand;
+
 use jiff::Timestamp;
 
 use crate::change::{Change, Effect, Guard};
-use crate::ids::ProviderOrderId;
+use crate::ids::{IdempotencyKey, ProviderOrderId};
 use crate::order::{Due, DueReason, Facet, Order, Reason, ReasonCode};
+use crate::refund::{Refund, RefundState, Totals};
 use crate::status::{Status, Transition};
-use crate::submission::{HELD_FOR_GOOD, Times, close, escalate, next_cycle, window_over};
+use crate::submission::{Times, close, escalate, next_cycle, window_over};
+use crate::wish::WishState;
+
+pub use errand::{after_cancel, after_wished_call_off};
 
 /// What a cancelled order means when it is read after its window: how the provider shows an expired order there is
 /// not known (docs/flexfactor.md), therefore a setting.
@@ -37,6 +43,11 @@ pub enum Look {
     Ask(ProviderOrderId),
     /// Ask the provider whether it has an order under our own id; then [`after_find`].
     Find,
+    /// Cancel the order that the provider has under this id, as people wish; then [`after_cancel`].
+    Cancel(ProviderOrderId),
+    /// Capture the whole amount of the order that the provider has under this id, with this key, as people wish; then ask
+    /// about the order, as in [`Look::Ask`], whatever the answer.
+    Capture(ProviderOrderId, IdempotencyKey),
     /// What needs no question.
     Do(Step),
 }
@@ -49,13 +60,17 @@ pub enum Step {
     /// Hand the order on for submission, with the key it has; then make the change.
     Resubmit(Change),
     /// Make the change, by which nobody submits the order any more; if it was made, cancel at the provider whatever it may
-    /// have under our own id; then [`after_call_off`], with the order as the change left it.
+    /// have under our own id; then [`after_call_off`], with the order as the change left it, or [`after_wished_call_off`]
+    /// where people wish it.
     CallOff(Change),
 }
 
 /// Decides what to do about `order`, which is due at `now`.
 #[must_use]
 pub fn look(order: &Order, rules: &LookRules, now: Timestamp) -> Look {
+    if let Some(look) = errand::look(order, now) {
+        return look;
+    }
     match order.status {
         Status::Received if order.provider_order.is_none() => Look::Do(look_at_received(order, now)),
         Status::Received | Status::Submitting | Status::Unknown => look_at_unknown(order, now),
@@ -66,7 +81,7 @@ pub fn look(order: &Order, rules: &LookRules, now: Timestamp) -> Look {
         | Status::Expired
         | Status::Cancelled
         | Status::Approved => match &order.provider_order {
-            Some(id) if order.has_open_signal() => Look::Ask(id.clone()),
+            Some(id) if order.has_errand() => Look::Ask(id.clone()),
             // Nothing is open any more: only the look itself is left to clear.
             Some(_) | None => Look::Do(Step::Settle(rearm(None, now).guard(Guard::Version(order.version)))),
         },
@@ -156,13 +171,15 @@ pub struct Heard {
     pub view: ProviderView,
     /// The word.
     pub word: String,
+    /// What was captured and refunded altogether, where the provider tells.
+    pub totals: Option<Totals>,
 }
 
 impl Heard {
     /// No answer, and why.
     #[must_use]
     pub fn no_answer(why: impl ToString) -> Self {
-        Self { view: ProviderView::NoAnswer, word: why.to_string() }
+        Self { view: ProviderView::NoAnswer, word: why.to_string(), totals: None }
     }
 }
 
@@ -185,8 +202,10 @@ pub fn after_read(order: &Order, heard: &Heard, rules: &LookRules, now: Timestam
                 (Transition::Cancel, ReasonCode::ProviderRead)
             }
         },
-        // Still worked on after window and grace: the promise to the merchant is over.
-        ProviderView::Working if is_over => (Transition::Expire, ReasonCode::WindowOver),
+        // Still worked on after window and grace: the promise to the merchant is over. A wish goes on to the end of its schedule.
+        ProviderView::Working if is_over && order.open_wish().is_none() => {
+            (Transition::Expire, ReasonCode::WindowOver)
+        }
         ProviderView::Working => (Transition::Accept, ReasonCode::ProviderRead),
         ProviderView::CaptureRequired if is_over => (Transition::Escalate, ReasonCode::WindowOver),
         ProviderView::CaptureRequired => (Transition::RequireCapture, ReasonCode::ProviderRead),
@@ -195,66 +214,70 @@ pub fn after_read(order: &Order, heard: &Heard, rules: &LookRules, now: Timestam
             return unreadable(order, Reason::new(ReasonCode::ProviderRead, &heard.word), rules, now);
         }
     };
+    let (transition, reason) = errand::bounded(order, transition, Reason::new(code, &heard.word), now);
     let is_known = transition.from().contains(&order.status);
-    let status = transition.to().filter(|_| is_known).unwrap_or(order.status);
-    let due = if status.is_terminal() { None } else { Some(next_cycle(order, &rules.times, now)) };
     let mut change = Change::new(if is_known { transition } else { Transition::Note }, now)
-        .guard(Guard::Version(order.version))
-        .effect(Effect::Due(due));
+        .guard(Guard::Version(order.version));
     if is_known {
-        let reason = Reason::new(code, &heard.word);
         change = change.effect(Effect::Reason(reason)).effect(Effect::EndLease).effect(Effect::DropRequest);
     }
-    confirm_signals(change, order)
-}
-
-/// The order was read: what was signalled is now known.
-fn confirm_signals(mut change: Change, order: &Order) -> Change {
-    if order.refund == Facet::Signalled {
-        change = change.effect(Effect::Refund(Facet::Confirmed));
-    }
-    if order.dispute == Facet::Signalled {
-        change = change.effect(Effect::Dispute(Facet::Confirmed));
-    }
-    change
+    errand::finish(change, order, heard, &rules.times)
 }
 
 /// Looks again by the schedule of what the look was for; where that is used up, hands back what can't be learnt.
 fn unreadable(order: &Order, reason: Reason, rules: &LookRules, now: Timestamp) -> Change {
     let last = window_over(order, rules.times.expiry_grace);
     let is_open = matches!(order.status, Status::Pending | Status::CaptureRequired);
-    let due_reason = match (order.has_open_signal(), is_open) {
-        (true, _) => DueReason::MoneySignal,
-        (false, true) if now < last.at => DueReason::WebhookOverdue,
-        (false, true) => DueReason::WindowOver,
-        (false, false) => DueReason::OutcomeUnknown,
+    let due_reason = match (errand::reason(order), is_open) {
+        (Some(errand), _) => errand,
+        (None, true) if now < last.at => DueReason::WebhookOverdue,
+        (None, true) => DueReason::WindowOver,
+        (None, false) => DueReason::OutcomeUnknown,
     };
     let change = match again(order, due_reason, now) {
         Some(due) if is_open && now < last.at && last.at < due.at => rearm(Some(last), now),
         Some(due) => rearm(Some(due), now),
         // An ended order whose money can't be read stays as it is ([`gives_up`]).
-        None if order.status.is_terminal() => return rearm(None, now).guard(Guard::Version(order.version)),
-        None if is_open && now < last.at => rearm(Some(next_cycle(order, &rules.times, now)), now),
-        None => Change::new(Transition::Escalate, now)
-            .effect(Effect::Due(None))
-            .effect(Effect::EndLease)
-            .effect(Effect::DropRequest),
+        None if order.status.is_terminal() => {
+            return errand::give_up(rearm(None, now).guard(Guard::Version(order.version)), order);
+        }
+        None if is_open && now < last.at && order.open_wish().is_none() => {
+            rearm(Some(next_cycle(order, &rules.times, now)), now)
+        }
+        None => errand::give_up(
+            Change::new(Transition::Escalate, now)
+                .effect(Effect::Due(None))
+                .effect(Effect::EndLease)
+                .effect(Effect::DropRequest),
+            order,
+        ),
     };
     let change = change.guard(Guard::Version(order.version));
     // What was said, or why nothing was, is kept with an order that has not ended.
     if order.status.is_terminal() { change } else { change.effect(Effect::Reason(reason)) }
 }
 
-/// Whether the change leaves an open money signal to people: the schedule is used up and nothing was confirmed.
+/// Whether the change leaves an errand to people: a money signal whose schedule is used up, a refund of which nobody could
+/// learn whether it was made, a wish that can't be fulfilled.
 #[must_use]
 pub fn gives_up(order: &Order, change: &Change) -> bool {
     let confirms = |effect: &Effect| {
         matches!(effect, Effect::Refund(Facet::Confirmed) | Effect::Dispute(Facet::Confirmed))
     };
-    let waits =
-        |effect: &Effect| matches!(effect, Effect::Due(Some(due)) if due.reason == DueReason::MoneySignal);
+    let waits = |effect: &Effect| matches!(effect, Effect::Due(Some(due)) if due.reason.is_errand());
     let moves = change.effects.iter().any(|effect| matches!(effect, Effect::Due(_)));
-    order.has_open_signal() && moves && !change.effects.iter().any(|effect| confirms(effect) || waits(effect))
+    let leaves = |effect: &Effect| match effect {
+        Effect::Refunds(refunds) => {
+            let left = |refund: &&Refund| refund.state == RefundState::Unresolved;
+            refunds.iter().filter(left).count() > order.refunds.iter().filter(left).count()
+        }
+        Effect::Wish(wish) => wish.state == WishState::GivenUp,
+        _ => false,
+    };
+    let is_signal_left = order.has_open_signal()
+        && moves
+        && !change.effects.iter().any(|effect| confirms(effect) || waits(effect));
+    is_signal_left || change.effects.iter().any(leaves)
 }
 
 /// What the provider has under our own id.
@@ -288,12 +311,7 @@ pub fn after_find(order: &Order, sighting: &Sighting, rules: &LookRules, now: Ti
             Some(due) if may_be_repeated(order, &rules.times, now) => {
                 Step::Resubmit(rearm(Some(due), now).knowing(order))
             }
-            Some(_) | None => {
-                let is_submitting = order.status == Status::Submitting;
-                let step = if is_submitting { Transition::LoseTrack } else { Transition::Note };
-                let hold = Change::new(step, now).effect(Effect::HoldUntil(HELD_FOR_GOOD));
-                Step::CallOff(hold.guard(Guard::Version(order.version)))
-            }
+            Some(_) | None => Step::CallOff(errand::hold(order, now)),
         },
     }
 }

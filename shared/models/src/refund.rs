@@ -1,0 +1,414 @@
+//! Refunds: reserve, then call, then settle. What is reserved can't be refunded a second time, and one refund at a time is
+//! under way, so that never more is paid back than was captured, however many are asked for at once.
+//!
+//! The provider's call has no key (documented: ff/refund), so it is never repeated: an answer that did not come leaves the
+//! reservation, until the provider's own absolute totals tell what happened, or people do.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::change::{Change, Effect, Guard};
+use crate::ids::OrderKey;
+use crate::money::{MinorUnits, Money};
+use crate::order::{Due, DueReason, Facet, Order};
+use crate::status::{Status, Transition};
+use crate::time::{later, to_millis};
+
+/// Most refunds of one order.
+pub const REFUNDS_MAX: usize = 50;
+/// How long after a refund was asked for the provider's totals are not yet taken to say that it was not made.
+pub const SETTLE_TIME: SignedDuration = SignedDuration::from_mins(15);
+
+/// What names a refund: a hash of the order and of the key under which it was asked for, so that the same request has the
+/// same name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(transparent)]
+pub struct RefundId(String);
+
+impl RefundId {
+    /// The name of what was asked for an order under a caller's key.
+    #[must_use]
+    pub fn of(order: &OrderKey, key: &str) -> Self {
+        let mut hash = Sha256::new();
+        // A merchant id and an order id hold no line feed.
+        hash.update(format!("refund\n{}\n{}\n{key}", order.merchant, order.order_id));
+        let hex = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        Self(hex)
+    }
+
+    /// A name as it was stored or asked for; one that names nothing is found nowhere.
+    #[must_use]
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// 32 hexadecimal digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RefundId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How far a refund got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RefundState {
+    /// Its amount is reserved: the call is under way, or it is not known whether it was made.
+    Reserved,
+    /// The provider made it.
+    Made,
+    /// The provider refused it; nothing moved.
+    Refused,
+    /// It was not made: the provider's totals show that nothing moved.
+    NotMade,
+    /// Nobody could learn whether it was made. Its amount stays reserved until people say.
+    Unresolved,
+}
+
+/// A refund that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refund {
+    /// Its name.
+    pub id: RefundId,
+    /// How much, in the order's currency.
+    pub amount: MinorUnits,
+    /// When it was asked for.
+    pub asked_at: Timestamp,
+    /// How much was refunded altogether before it.
+    pub before: MinorUnits,
+    /// How far it got.
+    pub state: RefundState,
+    /// Why, for people: the provider's words, redacted.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+}
+
+/// What was captured and refunded altogether, as the provider tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// Captured, in the order's currency.
+    pub captured: MinorUnits,
+    /// Refunded, in the order's currency.
+    pub refunded: MinorUnits,
+}
+
+fn plus(a: MinorUnits, b: MinorUnits) -> MinorUnits {
+    MinorUnits::new(a.get().saturating_add(b.get()))
+}
+
+fn minus(a: MinorUnits, b: MinorUnits) -> MinorUnits {
+    MinorUnits::new(a.get().saturating_sub(b.get()))
+}
+
+impl RefundState {
+    /// The word that is shown.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Reserved => "reserved",
+            Self::Made => "made",
+            Self::Refused => "refused",
+            Self::NotMade => "not_made",
+            Self::Unresolved => "unresolved",
+        }
+    }
+}
+
+impl fmt::Display for RefundState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl Order {
+    /// What was captured: nothing of an order that is not approved; else what the provider told, and never more than was to be
+    /// charged; the whole of it where it told nothing (neither partial nor over-capture is known to exist: integrator).
+    #[must_use]
+    pub fn captured(&self) -> MinorUnits {
+        let whole = self.amount.minor;
+        match self.status {
+            Status::Approved => self.totals.map_or(whole, |totals| totals.captured.min(whole)),
+            Status::Received
+            | Status::Submitting
+            | Status::Unknown
+            | Status::Rejected
+            | Status::Pending
+            | Status::CaptureRequired
+            | Status::Escalated
+            | Status::Expired
+            | Status::Cancelled
+            | Status::Declined => MinorUnits::new(0),
+        }
+    }
+
+    /// What was refunded, as far as is known.
+    #[must_use]
+    pub fn refunded(&self) -> MinorUnits {
+        self.totals.map_or(MinorUnits::new(0), |totals| totals.refunded)
+    }
+
+    /// What is reserved for refunds whose outcome is not known.
+    #[must_use]
+    pub fn reserved(&self) -> MinorUnits {
+        let kept = self.refunds.iter().filter(|refund| refund.holds_money());
+        MinorUnits::new(kept.fold(0, |sum, refund| sum.saturating_add(refund.amount.get())))
+    }
+
+    /// What may still be refunded: captured − refunded − reserved.
+    #[must_use]
+    pub fn refundable(&self) -> MinorUnits {
+        minus(minus(self.captured(), self.refunded()), self.reserved())
+    }
+
+    /// The refund whose outcome is to be found out.
+    #[must_use]
+    pub fn refund_under_way(&self) -> Option<&Refund> {
+        self.refunds.iter().find(|refund| refund.state == RefundState::Reserved)
+    }
+}
+
+impl Refund {
+    /// Whether its amount is reserved.
+    fn holds_money(&self) -> bool {
+        match self.state {
+            RefundState::Reserved | RefundState::Unresolved => true,
+            RefundState::Made | RefundState::Refused | RefundState::NotMade => false,
+        }
+    }
+
+    /// What is refunded altogether once this one is made.
+    fn after(&self) -> MinorUnits {
+        plus(self.before, self.amount)
+    }
+
+    /// From when on the provider's totals say that it was not made.
+    pub(crate) fn settles_at(&self) -> Timestamp {
+        later(self.asked_at, SETTLE_TIME)
+    }
+}
+
+/// A refund that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundRequest {
+    /// Its name.
+    pub id: RefundId,
+    /// How much.
+    pub amount: Money,
+}
+
+/// What asking for a refund came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reserve {
+    /// This change reserves it, for the order as it was read. Only after it was made may the provider be called, once.
+    Change(Change),
+    /// The same was asked for before: this is how far it got.
+    Known(Refund),
+}
+
+/// Why a refund can't be reserved.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReserveRefused {
+    /// Nothing was charged.
+    #[error("the order is {0}: nothing was charged that could be refunded")]
+    NotCharged(Status),
+    /// The provider's id of the order is not known, so it can't be refunded there.
+    #[error("the provider's id of the order is not known")]
+    NoProviderOrder,
+    /// The cardholder's bank takes the money back already.
+    #[error("the order is disputed: a refund would pay the money back twice")]
+    Disputed,
+    /// Another refund's outcome is not known yet.
+    #[error("another refund of the order is under way")]
+    UnderWay(RefundId),
+    /// It is another currency than the order's.
+    #[error("the order's currency is another one")]
+    Currency,
+    /// Nothing is asked for.
+    #[error("a refund must be of more than nothing")]
+    Nothing,
+    /// More than is left.
+    #[error("that is more than is left to refund")]
+    TooMuch {
+        /// What is left.
+        refundable: MinorUnits,
+    },
+    /// The same key was used for another amount.
+    #[error("the key was used for another refund")]
+    KeyReused,
+    /// There are too many.
+    #[error("the order has {REFUNDS_MAX} refunds already")]
+    TooMany,
+}
+
+/// Reserves a refund. `totals` are the provider's, where it was asked just now.
+///
+/// # Errors
+/// Why it may not be made; nothing changes then.
+pub fn reserve(
+    order: &Order,
+    request: &RefundRequest,
+    totals: Option<Totals>,
+    now: Timestamp,
+) -> Result<Reserve, ReserveRefused> {
+    let Money { minor, currency } = request.amount;
+    if let Some(known) = order.refunds.iter().find(|refund| refund.id == request.id) {
+        let is_same = known.amount == minor && currency == order.amount.currency;
+        return if is_same { Ok(Reserve::Known(known.clone())) } else { Err(ReserveRefused::KeyReused) };
+    }
+    // What the totals tell of earlier refunds counts before anything is reserved.
+    let order = &totals.map_or_else(|| order.clone(), |totals| settle_by_totals(order, totals, now));
+    check(order, request)?;
+    let refund = Refund {
+        id: request.id.clone(),
+        amount: minor,
+        asked_at: to_millis(now),
+        before: order.refunded(),
+        state: RefundState::Reserved,
+        detail: String::new(),
+    };
+    let due = Due::new(refund.settles_at(), DueReason::RefundUnknown);
+    let refunds = order.refunds.iter().cloned().chain([refund]).collect();
+    let totals = Totals { captured: order.captured(), refunded: order.refunded() };
+    let change = Change::new(Transition::Note, now)
+        .guard(Guard::Version(order.version))
+        .effect(Effect::Refunds(refunds))
+        .effect(Effect::Totals(totals))
+        .effect(Effect::Due(Some(order.due.filter(|before| before.at < due.at).unwrap_or(due))));
+    Ok(Reserve::Change(change))
+}
+
+fn check(order: &Order, request: &RefundRequest) -> Result<(), ReserveRefused> {
+    let Money { minor, currency } = request.amount;
+    if order.status != Status::Approved {
+        return Err(ReserveRefused::NotCharged(order.status));
+    }
+    if order.provider_order.is_none() {
+        return Err(ReserveRefused::NoProviderOrder);
+    }
+    if order.dispute != Facet::None {
+        return Err(ReserveRefused::Disputed);
+    }
+    if currency != order.amount.currency {
+        return Err(ReserveRefused::Currency);
+    }
+    if let Some(other) = order.refunds.iter().find(|refund| refund.holds_money()) {
+        return Err(ReserveRefused::UnderWay(other.id.clone()));
+    }
+    if order.refunds.len() >= REFUNDS_MAX {
+        return Err(ReserveRefused::TooMany);
+    }
+    if minor.get() == 0 {
+        return Err(ReserveRefused::Nothing);
+    }
+    match order.refundable() {
+        refundable if minor > refundable => Err(ReserveRefused::TooMuch { refundable }),
+        _ => Ok(()),
+    }
+}
+
+/// How a refund's call ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefundOutcome {
+    /// The provider made it.
+    Made,
+    /// The provider refused it, in these words.
+    Refused(String),
+    /// It is not known, and why.
+    Lost(String),
+}
+
+/// The change after the call; `None` where somebody else found out already what became of the refund.
+#[must_use]
+pub fn settle(order: &Order, id: &RefundId, outcome: &RefundOutcome, now: Timestamp) -> Option<Change> {
+    let refund = order.refund_under_way().filter(|refund| refund.id == *id)?;
+    let (state, detail) = match outcome {
+        RefundOutcome::Made => (RefundState::Made, ""),
+        RefundOutcome::Refused(words) => (RefundState::Refused, words.as_str()),
+        RefundOutcome::Lost(words) => (RefundState::Reserved, words.as_str()),
+    };
+    let settled = Refund { state, detail: detail.to_owned(), ..refund.clone() };
+    Some(write(order, &settled, now))
+}
+
+/// People say what became of a refund that nobody could find out.
+///
+/// `None` where there is no such refund, or it is settled.
+#[must_use]
+pub fn resolve(order: &Order, id: &RefundId, made: bool, now: Timestamp) -> Option<Change> {
+    let refund = order.refunds.iter().find(|refund| refund.id == *id)?;
+    let state = if made { RefundState::Made } else { RefundState::NotMade };
+    let detail = "Somebody looked it up and said so.".to_owned();
+    let settled = Refund { state, detail, ..refund.clone() };
+    (refund.state == RefundState::Unresolved).then(|| write(order, &settled, now))
+}
+
+fn write(order: &Order, settled: &Refund, now: Timestamp) -> Change {
+    let mut after = order.clone();
+    replace(&mut after, settled);
+    let mut change = Change::new(Transition::Note, now)
+        .guard(Guard::Version(order.version))
+        .effect(Effect::Refunds(after.refunds.clone()));
+    if let Some(totals) = after.totals.filter(|totals| Some(*totals) != order.totals) {
+        change = change.effect(Effect::Totals(totals));
+    }
+    // The look was for this; what else is open keeps its own.
+    let was_for_this = order.due.is_some_and(|due| due.reason == DueReason::RefundUnknown);
+    let is_over = after.refund_under_way().is_none();
+    if was_for_this && is_over {
+        change = change.effect(Effect::Due(after.next_errand(now)));
+    }
+    change
+}
+
+fn replace(order: &mut Order, settled: &Refund) {
+    for refund in order.refunds.iter_mut().filter(|refund| refund.id == settled.id) {
+        refund.clone_from(settled);
+    }
+    if settled.state == RefundState::Made {
+        let totals = Totals { captured: order.captured(), refunded: settled.after().max(order.refunded()) };
+        order.totals = Some(totals);
+    }
+}
+
+/// Settles by the provider's totals what can be settled: `order` as it then is. Where the totals hold the refund, it was
+/// made; where they do not, and a call can't be under way any more, it was not.
+pub(crate) fn settle_by_totals(order: &Order, totals: Totals, now: Timestamp) -> Order {
+    // What was refunded does not come back: an older answer of the provider's must not open a way to refund twice.
+    let refunded = totals.refunded.max(order.refunded());
+    let mut order = Order { totals: Some(Totals { refunded, ..totals }), ..order.clone() };
+    for refund in &mut order.refunds {
+        let is_made = totals.refunded >= refund.after();
+        refund.state = match refund.state {
+            RefundState::Reserved | RefundState::Unresolved if is_made => RefundState::Made,
+            RefundState::Reserved | RefundState::Unresolved if now >= refund.settles_at() => {
+                RefundState::NotMade
+            }
+            state @ (RefundState::Reserved
+            | RefundState::Unresolved
+            | RefundState::Made
+            | RefundState::Refused
+            | RefundState::NotMade) => state,
+        };
+    }
+    order
+}
+
+/// Leaves to people what could not be found out: `order` as it then is.
+pub(crate) fn leave_unresolved(order: &Order) -> Order {
+    let mut order = order.clone();
+    for refund in order.refunds.iter_mut().filter(|refund| refund.state == RefundState::Reserved) {
+        refund.state = RefundState::Unresolved;
+    }
+    order
+}
