@@ -3,6 +3,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod e2e_cli;
 mod e2e_history;
 mod e2e_intake;
 mod e2e_sensitive;

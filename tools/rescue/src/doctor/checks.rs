@@ -70,8 +70,10 @@ pub(super) fn stack(deployment: &Deployment) -> Check {
     }
 }
 
-fn http() -> Result<reqwest::Client, String> {
+/// No proxy leads to a local stack.
+fn http(deployment: &Deployment) -> Result<reqwest::Client, String> {
     let client = reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none());
+    let client = if deployment.endpoint().is_some() { client.no_proxy() } else { client };
     client.build().map_err(|_| "the HTTP client can't be set up".to_owned())
 }
 
@@ -82,7 +84,7 @@ pub(super) async fn clock(deployment: &Deployment) -> Check {
     let url =
         deployment.endpoint().map_or_else(|| format!("https://sqs.{region}.amazonaws.com/"), str::to_owned);
     let asked = async {
-        let answer = http()?.get(&url).send().await.map_err(|_| "AWS could not be reached".to_owned())?;
+        let answer = http(deployment)?.get(&url).send().await.map_err(|_| "AWS could not be reached".to_owned())?;
         let date = answer.headers().get("date").and_then(|date| date.to_str().ok());
         let date = date.and_then(|date| DateTimeParser::new().parse_timestamp(date).ok());
         date.ok_or_else(|| "AWS's answer has no date".to_owned())
@@ -111,12 +113,11 @@ pub(super) async fn webhook(deployment: &Deployment) -> Check {
         let told = |failure: Failure| failure.message;
         let (url, host) =
             (deployment.webhook_url(&nobody).map_err(told)?, deployment.webhook_host().map_err(told)?);
-        let answer = http()?.post(&url).body("{}").send().await;
+        let answer = http(deployment)?.post(&url).body("{}").send().await;
         let answer = answer.map_err(|_| format!("{host} could not be reached"))?;
         let status = answer.status().as_u16();
         let body: serde_json::Value = answer.json().await.unwrap_or_default();
-        let code = ["error", "code"].iter().find_map(|field| body.get(field)?.as_str().map(str::to_owned));
-        match (status, code.as_deref()) {
+        match (status, body.get("code").and_then(serde_json::Value::as_str)) {
             (404, Some("unknown_merchant")) => {
                 Ok(format!("webhook-receiver answers; FlexFactor signs for {host}"))
             }
