@@ -19,15 +19,23 @@ HERE = pathlib.Path(__file__).parent
 COMMON = {"LOG_LEVEL", "ORDERS_TABLE"}
 AMOUNTS = {"ORDER_AMOUNT_FIELD", "ORDER_REFUNDED_FIELD", "ORDER_AMOUNT_UNIT"}
 PROVIDER = {"MERCHANT_SECRET_PREFIX", "FLEXFACTOR_SANDBOX_URL", "FLEXFACTOR_PRODUCTION_URL", "PROVIDER_TIMEOUT_MILLIS"}
+INTAKE = {"EVALUATIONS_QUEUE_URL", "DECLINE_AGE_MAX_SECONDS", "WINDOW_DAYS_MIN", "WINDOW_DAYS_MAX"} | {
+    "WINDOW_DAYS_DEFAULT",
+    "SUBMISSION_OVERDUE_SECONDS",
+    "REJECTED_COPY_DAYS",
+}
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
 CONSUME = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 
 # Each function: the settings it reads, and all its role may do.
 SETTINGS = {
-    "DeclineIntake": COMMON
-    | {"EVALUATIONS_QUEUE_URL", "DECLINE_AGE_MAX_SECONDS", "WINDOW_DAYS_MIN", "WINDOW_DAYS_MAX"}
-    | {"WINDOW_DAYS_DEFAULT", "SUBMISSION_OVERDUE_SECONDS", "REJECTED_COPY_DAYS"},
+    "DeclineIntake": COMMON | INTAKE,
+    "OrderApi": COMMON
+    | INTAKE
+    | PROVIDER
+    | AMOUNTS
+    | {"AUTHORIZATION", "JWT_MERCHANT_CLAIM", "RECONCILIATIONS_QUEUE_URL"},
     "EvaluateSubmission": COMMON
     | PROVIDER
     | {"EVALUATIONS_QUEUE_URL", "SUBMISSION_RETRY_SECONDS", "SUBMISSION_OVERDUE_SECONDS", "REPLAY_WINDOW_SECONDS"}
@@ -43,6 +51,9 @@ SETTINGS = {
     "OrderHistory": COMMON,
 }
 ACTIONS = {
+    "OrderApi": LOGS
+    | {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"}
+    | {"sqs:SendMessage", "secretsmanager:GetSecretValue"},
     "DeclineIntake": CONSUME | LOGS | {"dynamodb:PutItem", "dynamodb:GetItem", "sqs:SendMessage"},
     "EvaluateSubmission": CONSUME
     | LOGS
@@ -193,6 +204,12 @@ class Template(unittest.TestCase):
         # The longest look asks for the list, the order and its outcome.
         look_seconds = 3 * 1.5 * wait_millis / 1000 + 12
         self.assertLess(look_seconds, self.properties("OrderReconcileFunction")["Timeout"])
+        # A refund asks for the order and makes one call; then the store is written to twice. API Gateway waits for 30 s.
+        wait_millis = self.source["Parameters"]["ApiProviderTimeoutMillis"]["MaxValue"]
+        refund_seconds = 2 * 1.5 * wait_millis / 1000 + 9
+        api = self.properties("OrderApiFunction")["Timeout"]
+        self.assertLess(refund_seconds, api)
+        self.assertLess(api * 1000, self.properties("OrderApiIntegration")["TimeoutInMillis"])
         # A claim outlives the function that holds it.
         settings = (HERE / "../functions/evaluate-submission/src/settings.rs").read_text()
         lease = re.search(r"CLAIM_LEASE: SignedDuration = SignedDuration::from_secs\((\d+)\)", settings)
@@ -204,6 +221,16 @@ class Template(unittest.TestCase):
             self.assertEqual(group["Properties"]["RetentionInDays"], {"Ref": "LogRetentionDays"})
         for name, function in self.of_type("AWS::Lambda::Function").items():
             self.assertIn(function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"], groups, name)
+
+    def test_nobody_calls_order_api_without_authorization(self):
+        routes = [r["Properties"] for r in self.of_type("AWS::ApiGatewayV2::Route").values()]
+        ours = [route for route in routes if route["ApiId"] == {"Ref": "OrderApi"}]
+        self.assertEqual(len(ours), 1)
+        for route in ours:
+            self.assertEqual(route["AuthorizationType"], {"Fn::If": ["HasApiJwt", "JWT", "AWS_IAM"]})
+        # The function compares the claim exactly where a token is what callers are authorized by.
+        variables = self.properties("OrderApiFunction")["Environment"]["Variables"]
+        self.assertEqual(variables["AUTHORIZATION"], {"Fn::If": ["HasApiJwt", "jwt", "iam"]})
 
     def test_functions_run_natively_on_the_chosen_architecture(self):
         for name, function in self.of_type("AWS::Lambda::Function").items():

@@ -3,6 +3,9 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod api;
+mod e2e_api;
+mod e2e_api_schema;
 mod e2e_cli;
 mod e2e_history;
 mod e2e_intake;

@@ -1,6 +1,7 @@
 //! Takes declined rebills from SQS, screens them and stores them as orders. Only wiring is here.
 
 use aws_lambda_events::event::sqs::SqsEvent;
+use intake::Intake;
 use lambda_kit::clock::System;
 use lambda_kit::merchants::Merchants;
 use lambda_kit::queue::EvaluationsQueue;
@@ -8,7 +9,7 @@ use lambda_kit::{aws, batch, telemetry};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use order_store::dynamo::DynamoTable;
 
-use decline_intake::handler::Intake;
+use decline_intake::handler::take;
 use decline_intake::settings::IntakeSettings;
 
 #[tokio::main(flavor = "current_thread")]
@@ -20,10 +21,10 @@ async fn main() -> Result<(), Error> {
     let queue = EvaluationsQueue::new(aws_sdk_sqs::Client::new(&aws), &settings.evaluations_queue_url);
     let merchants = Merchants::new(table.clone(), System);
     let intake = &Intake { store: table, queue, merchants, clock: System, rules: settings.rules };
-    let take = move |event: LambdaEvent<SqsEvent>| async move {
-        let response = batch::run(event.payload, |record| intake.take(record)).await;
+    let run_batch = move |event: LambdaEvent<SqsEvent>| async move {
+        let response = batch::run(event.payload, |record| take(intake, record)).await;
         telemetry.flush();
         Ok::<_, Error>(response)
     };
-    run(service_fn(take)).await
+    run(service_fn(run_batch)).await
 }

@@ -1,4 +1,5 @@
-//! One batch of the table's stream: every change of an order becomes one entry of its history, in sequence.
+//! One batch of the table's stream: every change of an order becomes one entry of its history, in sequence, and the line
+//! that lists show of the order becomes what the newest of them made of it.
 //!
 //! The stream delivers at least once and each order's changes in order. An entry is made of a record and the hash of the
 //! entry before it alone, so a record that comes again makes the same entry again, which changes nothing. What can't be
@@ -12,8 +13,9 @@ use futures_util::future::join_all;
 use lambda_kit::telemetry::{count, metric};
 use models::history::{Entry, Hash, Unlinked};
 use models::ids::OrderKey;
+use models::listing::Listing;
 use models::order::Order;
-use order_store::capability::KeepHistory;
+use order_store::capability::{KeepHistory, KeepListing};
 use order_store::dynamo::stream::{self, Seen, Step};
 use order_store::{Appended, StoreError};
 use serde::Deserialize;
@@ -48,7 +50,7 @@ pub enum HistoryError {
 /// A record's place in its batch.
 type Place = usize;
 
-impl<S: KeepHistory> History<S> {
+impl<S: KeepHistory + KeepListing> History<S> {
     /// Enters a batch. Orders side by side, each order's changes one after the other.
     ///
     /// # Errors
@@ -72,9 +74,21 @@ impl<S: KeepHistory> History<S> {
                 }
             }
         }
-        let entered = join_all(orders.values().map(|steps| self.enter_all(steps))).await;
+        let entered = join_all(orders.values().map(|steps| self.keep_all(steps))).await;
         failed.extend(entered.into_iter().flatten());
         answer(failed, &event.records)
+    }
+
+    /// Enters an order's changes, and lists the order as the newest of them left it, whatever becomes of the entries: what is
+    /// wrong with a history does not keep its order out of lists.
+    async fn keep_all(&self, steps: &[(Place, Step)]) -> Option<(Place, HistoryError)> {
+        let failed = self.enter_all(steps).await;
+        let (place, newest) = steps.last()?;
+        match self.store.list(&Listing::of(&newest.after)).await {
+            Ok(()) => failed,
+            // The whole batch comes again then.
+            Err(error) => Some((*place, error.into())),
+        }
     }
 
     /// Enters an order's changes up to the first that fails: what follows it has nothing to be chained to.

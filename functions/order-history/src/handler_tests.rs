@@ -9,9 +9,11 @@ use models::decline::Decline;
 use models::history::{Flaw, verify};
 use models::ids::ContentHash;
 use models::intake;
+use models::listing::Stretch;
 use models::order::Order;
 use models::screening::Screened;
-use models::status::Transition;
+use models::status::{Status, Transition};
+use order_store::capability::list;
 use order_store::memory::MemoryTable;
 use serde_json::json;
 
@@ -41,6 +43,12 @@ impl KeepHistory for Store {
     async fn entry(&self, key: &OrderKey, version: u64) -> Result<Option<Entry>, StoreError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         self.up()?.entry(key, version).await
+    }
+}
+
+impl KeepListing for Store {
+    async fn list(&self, listing: &Listing) -> Result<(), StoreError> {
+        self.up()?.list(listing).await
     }
 }
 
@@ -262,6 +270,56 @@ impl KeepHistory for Dying {
     }
 }
 
+impl KeepListing for Dying {
+    async fn list(&self, listing: &Listing) -> Result<(), StoreError> {
+        self.reach(self.table.list(listing)).await
+    }
+}
+
+/// The orders that a list shows, with their versions.
+async fn listed(history: &History<Store>) -> Vec<(String, u64)> {
+    let (all, merchant) = (Stretch::default(), "acme".parse().unwrap());
+    let (listed, has_more) = list(&history.store.table, &merchant, Status::ALL, &all, 100).await.unwrap();
+    assert!(!has_more);
+    listed.into_iter().map(|listing| (listing.key.order_id.to_string(), listing.version)).collect()
+}
+
+#[tokio::test]
+async fn a_list_shows_each_order_as_its_newest_change_left_it_whatever_comes_again() {
+    let (one, other) = (life("INV-1", 3), life("INV-2", 1));
+    let history = history();
+    assert_eq!(failed(&history, &[records(&one), records(&other)].concat()).await, None);
+    let newest = [("INV-1".to_owned(), 4), ("INV-2".to_owned(), 2)];
+    assert_eq!(listed(&history).await, newest);
+    // Old records again, as when a later one of their batch failed.
+    assert_eq!(failed(&history, &records(&one)[..2]).await, None);
+    assert_eq!(listed(&history).await, newest);
+}
+
+#[tokio::test]
+async fn an_order_whose_entry_was_written_before_the_process_died_is_listed_when_the_record_comes_again() {
+    let versions = life("INV-1", 1);
+    let history = history();
+    for (place, order) in versions.iter().enumerate() {
+        let before = place.checked_sub(1).map(|before| &versions[before]);
+        let previous = history.store.table.history(&order.key).last().map(|entry| entry.hash);
+        let entry = Entry::of(before, order, previous.as_ref()).unwrap();
+        history.store.table.append(&entry).await.unwrap();
+    }
+    assert_eq!(listed(&history).await, []);
+    assert_eq!(failed(&history, &records(&versions)).await, None);
+    assert_eq!(listed(&history).await, [("INV-1".to_owned(), 2)]);
+}
+
+#[tokio::test]
+async fn an_order_whose_history_is_broken_is_listed_as_it_is() {
+    let versions = life("INV-1", 3);
+    let history = history();
+    let by_hand = stream::record("7", Some(&versions[0]), Some(&versions[3])).unwrap();
+    assert_eq!(failed(&history, &[records(&versions)[0].clone(), by_hand]).await.as_deref(), Some("7"));
+    assert_eq!(listed(&history).await, [("INV-1".to_owned(), 4)]);
+}
+
 #[tokio::test]
 async fn wherever_the_process_dies_the_batch_that_comes_again_ends_the_same() {
     let (one, other) = (life("INV-1", 3), life("INV-2", 2));
@@ -278,11 +336,20 @@ async fn wherever_the_process_dies_the_batch_that_comes_again_ends_the_same() {
             let again = History { store: Store { table: dying.store.table, ..Store::default() } };
             assert_eq!(failed(&again, &batch).await, None);
             assert_eq!(
+                listed(&again).await,
+                [("INV-1".to_owned(), 4), ("INV-2".to_owned(), 3)],
+                "at call {call}"
+            );
+            assert_eq!(
                 (verified(&again, &one[3]), verified(&again, &other[2])),
                 (Ok(()), Ok(())),
                 "at call {call}"
             );
         }
     }
-    assert_eq!(deaths, 2 * batch.len(), "one write for each record, and nothing to read");
+    assert_eq!(
+        deaths,
+        2 * (batch.len() + 2),
+        "one write for each record and for each order, and nothing to read"
+    );
 }

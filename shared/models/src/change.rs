@@ -117,6 +117,15 @@ impl Change {
         self.transition.from().contains(&order.status) && self.guards.iter().all(|guard| guard.holds(order))
     }
 
+    /// Whether the order has all that the change sets: a change that is seen in it may be the one that made it so. A claim is
+    /// counted, and seen in no order.
+    #[must_use]
+    pub fn is_seen_in(&self, order: &Order) -> bool {
+        let mut again = order.clone();
+        self.effects.iter().for_each(|effect| effect.apply(&mut again, self.at));
+        again == *order && self.transition.to().is_none_or(|to| order.status == to)
+    }
+
     /// Makes the change. Call it only where [`Change::holds`].
     pub fn apply(&self, order: &mut Order) {
         if let Some(status) = self.transition.to() {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::change::{Change, Effect, Guard};
 use crate::ids::{OrderId, ProviderOrderId};
 use crate::order::{Due, DueReason, Facet, Order, Reason, ReasonCode, SEEN_MAX, Tag};
-use crate::status::Transition;
+use crate::status::{Status, Transition};
 use crate::submission::close;
 use crate::wish::{Wish, WishKind, WishState};
 
@@ -199,10 +199,11 @@ impl Change {
         self
     }
 
-    /// The cancel that was thought to be done and is to be done again, as the order is under way after all.
+    /// The cancel that was thought to be done and is to be done again, as the order is under way after all, or may be.
     pub(crate) fn revived(&self, order: &Order) -> Option<Wish> {
         let wish = order.wish.as_ref().filter(|wish| wish.kind == WishKind::Cancel)?;
-        let is_under_way = self.transition.to().is_some_and(|status| !status.is_terminal());
+        let to = self.transition.to();
+        let is_under_way = to.is_some_and(|status| !status.is_terminal() || status == Status::Escalated);
         (is_under_way && wish.state == WishState::Done).then(|| wish.now(WishState::Open))
     }
 }

@@ -21,6 +21,7 @@ pub const SEEN_MAX: usize = 100;
 
 /// Why somebody must look when something is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DueReason {
     /// The order should have been submitted by now.
@@ -161,6 +162,7 @@ impl Tag {
 
 /// Whether the provider has signalled that money moved back, and whether that was read since.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Facet {
     /// Nothing was signalled.
@@ -211,6 +213,7 @@ from_word!(ReasonCode, ReasonCode::ALL);
 
 /// Why an order stands where it stands, by a stable code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReasonCode {
     /// The provider answered so when it was asked to rescue.

@@ -13,6 +13,7 @@ macro_rules! statuses {
     ($($(#[$doc:meta])* $name:ident = $word:literal),+ $(,)?) => {
         /// Where an order stands. The order of the variants is their rank.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(rename_all = "snake_case")]
         pub enum Status { $($(#[$doc])* $name),+ }
 
@@ -76,6 +77,7 @@ impl fmt::Display for Status {
 
 /// What the billing system is to do with an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Instruction {
     /// Keep the order pending and don't retry the card.

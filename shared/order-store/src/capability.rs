@@ -1,6 +1,7 @@
 //! What a function may do with the store, one trait for each. A handler's signature names the traits it needs, and
 //! its role in the template allows just the calls behind them.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use jiff::Timestamp;
@@ -9,9 +10,11 @@ use models::event::{OrderEvent, Resolution};
 use models::history::Entry;
 use models::ids::{ContentHash, MerchantId, OrderKey};
 use models::intake::{Repeat, compare};
+use models::listing::{Listing, Stretch};
 use models::merchant::Merchant;
 use models::order::{Due, Order};
 use models::parked::{Fate, Parked, ParkedKey};
+use models::status::Status;
 use models::submission::{self, Claim, ClaimRefused, Outcome, Times};
 use models::time::to_millis;
 
@@ -155,6 +158,20 @@ pub trait Look: Send + Sync {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
 
+/// Doing what people ask of an order.
+pub trait AskOf: Send + Sync {
+    /// Reads an order.
+    fn order(&self, key: &OrderKey) -> impl Future<Output = Result<Option<Order>, StoreError>> + Send;
+
+    /// Makes a change that was decided on a read order; `None` where the order changed since, or seems to have. Nobody may
+    /// then take the change for made: of two that reserve the same money at the same moment, one must not.
+    fn act(
+        &self,
+        key: &OrderKey,
+        change: &Change,
+    ) -> impl Future<Output = Result<Option<Order>, StoreError>> + Send;
+}
+
 /// Writing orders' histories. Each table does this itself: there is nothing to decide.
 pub trait KeepHistory: Send + Sync {
     /// Writes an entry unless there is one for its version. One conditional write; the same entry again changes nothing.
@@ -166,6 +183,84 @@ pub trait KeepHistory: Send + Sync {
         key: &OrderKey,
         version: u64,
     ) -> impl Future<Output = Result<Option<Entry>, StoreError>> + Send;
+}
+
+/// Writing the line that lists show of an order. Each table does this itself: there is nothing to decide.
+pub trait KeepListing: Send + Sync {
+    /// Writes the line unless one of this version or a newer one is there. One conditional write.
+    fn list(&self, listing: &Listing) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Listing a merchant's orders. It lags behind the orders by as much as the stream does, and the index behind it.
+pub trait ListOrders: Send + Sync {
+    /// The first `limit` orders of one status in a stretch, by the time of their arrival. One request.
+    fn listed(
+        &self,
+        merchant: &MerchantId,
+        status: Status,
+        stretch: &Stretch,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Listing>, StoreError>> + Send;
+}
+
+/// Reading an order with all that happened to it.
+pub trait ReadHistory: Send + Sync {
+    /// The order and its history, first entry first, as of all writes before. One request, but for histories longer than
+    /// one answer holds (a megabyte, some thousand entries).
+    fn whole(&self, key: &OrderKey) -> impl Future<Output = Result<Option<Whole>, StoreError>> + Send;
+}
+
+impl<T: ListOrders> ListOrders for &T {
+    fn listed(
+        &self,
+        merchant: &MerchantId,
+        status: Status,
+        stretch: &Stretch,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Listing>, StoreError>> + Send {
+        (**self).listed(merchant, status, stretch, limit)
+    }
+}
+
+impl<T: ReadHistory> ReadHistory for &T {
+    fn whole(&self, key: &OrderKey) -> impl Future<Output = Result<Option<Whole>, StoreError>> + Send {
+        (**self).whole(key)
+    }
+}
+
+/// An order with its history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whole {
+    /// The order.
+    pub order: Order,
+    /// Its history, which is written from the stream: it may end before the order's version.
+    pub history: Vec<Entry>,
+}
+
+/// The first `limit` orders of several statuses in a stretch, and whether there are more: one request for each status.
+///
+/// # Errors
+/// The store did not do as asked.
+pub async fn list<S: ListOrders>(
+    store: &S,
+    merchant: &MerchantId,
+    statuses: &[Status],
+    stretch: &Stretch,
+    limit: usize,
+) -> Result<(Vec<Listing>, bool), StoreError> {
+    let mut found: BTreeMap<String, Listing> = BTreeMap::new();
+    // One after the other and lowest first: an order that moves up meanwhile is then found where it was or where it went.
+    for status in statuses {
+        for listing in store.listed(merchant, *status, stretch, limit.saturating_add(1)).await? {
+            let place = listing.place().to_string();
+            let newer = found.get(&place).is_none_or(|known| known.version < listing.version);
+            if newer {
+                found.insert(place, listing);
+            }
+        }
+    }
+    let has_more = found.len() > limit;
+    Ok((found.into_values().take(limit).collect(), has_more))
 }
 
 /// Matching events that came for no order of ours.
@@ -259,12 +354,13 @@ async fn make<T: Table>(table: &T, key: &OrderKey, change: Change) -> Result<Opt
 /// Whether the order is as this change, and none after it, left it.
 fn is_made(change: &Change, order: &Order) -> bool {
     let next = |guard: &Guard| matches!(guard, Guard::Version(version) if version.saturating_add(1) == order.version);
-    change.guards.iter().any(next)
-        && order.updated_at == change.at
-        && change.transition.to().is_none_or(|to| order.status == to)
+    // Somebody else's change may have been made at the same millisecond: what it set tells the two apart.
+    change.guards.iter().any(next) && order.updated_at == change.at && change.is_seen_in(order)
 }
 
-fn raced(key: &OrderKey) -> StoreError {
+/// The error of a change that lost every race.
+#[must_use]
+pub fn raced(key: &OrderKey) -> StoreError {
     StoreError::Unavailable(format!("{key} changed {RACES_MAX} times while one change was to be made"))
 }
 
@@ -314,6 +410,19 @@ impl<T: Table> MatchOrphan for T {
         due: Option<Due>,
     ) -> Result<bool, StoreError> {
         self.settle_parked(key, was_due, fate, due).await
+    }
+}
+
+impl<T: Table> AskOf for T {
+    async fn order(&self, key: &OrderKey) -> Result<Option<Order>, StoreError> {
+        Table::read(self, key).await
+    }
+
+    async fn act(&self, key: &OrderKey, change: &Change) -> Result<Option<Order>, StoreError> {
+        Ok(match self.change(key, change).await? {
+            Changed::Made(order) => Some(*order),
+            Changed::Refused(_) => None,
+        })
     }
 }
 

@@ -7,11 +7,13 @@ use jiff::Timestamp;
 use models::change::Change;
 use models::history::Entry;
 use models::ids::{MerchantId, OrderKey};
+use models::listing::{Listing, Stretch};
 use models::merchant::Merchant;
 use models::order::{Due, Order};
 use models::parked::{Fate, Parked, ParkedKey};
+use models::status::Status;
 
-use crate::capability::KeepHistory;
+use crate::capability::{KeepHistory, KeepListing, ListOrders, ReadHistory, Whole};
 use crate::dynamo::key::{self, due_shard};
 use crate::table::{Appended, Changed, DueKey, Inserted, StoreError, Table};
 
@@ -25,6 +27,7 @@ pub struct MemoryTable {
 struct State {
     orders: BTreeMap<OrderKey, Order>,
     histories: BTreeMap<OrderKey, BTreeMap<u64, Entry>>,
+    listings: BTreeMap<OrderKey, Listing>,
     parked: BTreeMap<ParkedKey, Parked>,
     merchants: BTreeMap<MerchantId, Merchant>,
 }
@@ -148,5 +151,42 @@ impl KeepHistory for MemoryTable {
 
     async fn entry(&self, key: &OrderKey, version: u64) -> Result<Option<Entry>, StoreError> {
         Ok(self.state().histories.get(key).and_then(|history| history.get(&version)).cloned())
+    }
+}
+
+impl KeepListing for MemoryTable {
+    async fn list(&self, listing: &Listing) -> Result<(), StoreError> {
+        let mut state = self.state();
+        let stored = state.listings.entry(listing.key.clone()).or_insert_with(|| listing.clone());
+        if stored.version < listing.version {
+            *stored = listing.clone();
+        }
+        Ok(())
+    }
+}
+
+impl ListOrders for MemoryTable {
+    async fn listed(
+        &self,
+        merchant: &MerchantId,
+        status: Status,
+        stretch: &Stretch,
+        limit: usize,
+    ) -> Result<Vec<Listing>, StoreError> {
+        let state = self.state();
+        let wanted = |listing: &&Listing| {
+            listing.key.merchant == *merchant && listing.status == status && stretch.holds(&listing.place())
+        };
+        let mut listed: Vec<Listing> = state.listings.values().filter(wanted).cloned().collect();
+        listed.sort_by_key(|listing| listing.place().to_string());
+        listed.truncate(limit);
+        Ok(listed)
+    }
+}
+
+impl ReadHistory for MemoryTable {
+    async fn whole(&self, key: &OrderKey) -> Result<Option<Whole>, StoreError> {
+        let order = self.read(key).await?;
+        Ok(order.map(|order| Whole { order, history: self.history(key) }))
     }
 }

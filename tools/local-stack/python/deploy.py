@@ -67,12 +67,18 @@ def upload_functions(template, functions, s3):
         resource["Properties"]["CodeUri"] = {"Bucket": BUCKET, "Key": f"{name}.zip"}
 
 
-def create_stack(template, arguments, cloudformation):
+def upload_template(template, endpoint, s3):
+    """Uploads the template and returns where it is: CloudFormation takes 51,200 bytes in a call and 1 MB from a bucket."""
+    s3.put_object(Bucket=BUCKET, Key="template.json", Body=json.dumps(template).encode())
+    return f"{endpoint}/{BUCKET}/template.json"
+
+
+def create_stack(template_url, arguments, cloudformation):
     """Creates the stack, waits for it and returns its outputs; on failure says which resource failed and why."""
     parameters = json.loads(arguments.parameters)
     cloudformation.create_stack(
         StackName=arguments.stack,
-        TemplateBody=json.dumps(template),
+        TemplateURL=template_url,
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         OnFailure="DO_NOTHING",
@@ -100,9 +106,11 @@ def main():
     started, given = time.monotonic(), arguments()
     template = yaml_parse(given.template.read_text())
     try:
-        upload_functions(template, given.functions, client("s3", given.endpoint))
+        s3 = client("s3", given.endpoint)
+        upload_functions(template, given.functions, s3)
+        template_url = upload_template(template, given.endpoint, s3)
         uploaded = time.monotonic()
-        outputs = create_stack(template, given, client("cloudformation", given.endpoint))
+        outputs = create_stack(template_url, given, client("cloudformation", given.endpoint))
     except ClientError as error:
         sys.exit(f"deployment refused: {error}")
     print(json.dumps(outputs))

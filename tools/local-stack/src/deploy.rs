@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 use crate::Options;
 
 /// The functions, by the names of their crates and binaries.
-pub const FUNCTIONS: [&str; 6] = [
+pub const FUNCTIONS: [&str; 7] = [
     "decline-intake",
     "evaluate-submission",
     "webhook-receiver",
     "expiry-sweep",
     "order-reconcile",
     "order-history",
+    "order-api",
 ];
 /// The stack's name; it is the prefix of the queues' and functions' names.
 const STACK: &str = "rebill-rescue-dev";
@@ -44,7 +45,13 @@ pub struct Outputs {
     pub reconciliations_dlq_url: String,
     /// Base of the webhooks' public URL. Locally nothing listens there: [`crate::Stack::webhook_url`].
     pub webhook_url: String,
-    /// Id of the HTTP API.
+    /// Id of the HTTP API in front of order-api.
+    pub order_api_id: String,
+    /// Base URL of order-api. Locally nothing listens there: [`crate::Stack::api_url`].
+    pub order_api_url: String,
+    /// Name of the deployed order-api.
+    pub order_api_function_name: String,
+    /// Id of the HTTP API in front of webhook-receiver.
     pub http_api_id: String,
     /// The orders table.
     pub orders_table_name: String,

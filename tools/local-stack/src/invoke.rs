@@ -5,6 +5,13 @@ use serde_json::Value;
 
 use crate::server::{DUMMY_KEY, REGION};
 
+/// MiniStack reads the key id and does not check the signature.
+pub(crate) fn authorization(service: &str) -> String {
+    format!(
+        "AWS4-HMAC-SHA256 Credential={DUMMY_KEY}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    )
+}
+
 pub(crate) async fn invoke(
     http: &reqwest::Client,
     endpoint: &str,
@@ -13,14 +20,7 @@ pub(crate) async fn invoke(
 ) -> Result<Value> {
     let answer = http
         .post(format!("{endpoint}/2015-03-31/functions/{function}/invocations"))
-        // MiniStack reads the key id and does not check the signature.
-        .header(
-            "authorization",
-            format!(
-                "AWS4-HMAC-SHA256 Credential={DUMMY_KEY}/20260101/{REGION}/lambda/aws4_request, \
-                 SignedHeaders=host, Signature=0"
-            ),
-        )
+        .header("authorization", authorization("lambda"))
         .json(event)
         .send()
         .await

@@ -111,6 +111,18 @@ impl Stack {
         format!("{endpoint}/_aws/execute-api/{}/$default/webhooks/{merchant}", outputs.http_api_id)
     }
 
+    /// Where order-api answers for a merchant. A call needs a header `Authorization` of AWS's form; MiniStack reads the access
+    /// key in it and does not check the signature.
+    pub fn api_url(&self, merchant: &str) -> String {
+        let About { endpoint, outputs, .. } = &self.about;
+        format!("{endpoint}/_aws/execute-api/{}/$default/merchants/{merchant}", outputs.order_api_id)
+    }
+
+    /// A header `Authorization` that MiniStack takes for the account's own user.
+    pub fn api_authorization(&self) -> String {
+        invoke::authorization("execute-api")
+    }
+
     /// A client for the tables.
     pub fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
         &self.clients.dynamodb

@@ -115,6 +115,7 @@ impl Rig {
             .parameter("WebhookHost", WEBHOOK_HOST)
             // Real time passes in seconds here, FlexFactor's in days: waits for it are short, and a sweep may look ahead.
             .parameter("ProviderTimeoutMillis", 1_000)
+            .parameter("ApiProviderTimeoutMillis", 2_000)
             // As the sandbox names them; FlexFactor does not publish how it does.
             .parameter("OrderAmountField", "amount")
             .parameter("OrderRefundedField", "refundedAmount")

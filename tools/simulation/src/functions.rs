@@ -5,13 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::event::sqs::SqsEvent;
-use decline_intake::handler::Intake;
-use decline_intake::settings::IntakeRules;
 use evaluate_submission::handler::Submission;
 use evaluate_submission::settings::{CLAIM_LEASE, SubmissionRules};
 use expiry_sweep::settings::SweepRules;
 use expiry_sweep::sweep::{Scheduled, Sweep};
 use flexfactor::ListNames;
+use intake::{Intake, IntakeRules};
 use jiff::SignedDuration;
 use lambda_http::Request;
 use lambda_kit::batch;
@@ -112,7 +111,7 @@ impl Functions {
         let received = received(&event);
         let life = async {
             let intake = self.containers.intake.take(|| self.intake());
-            let response = batch::run(event, |record| intake.take(record)).await;
+            let response = batch::run(event, |record| decline_intake::handler::take(&intake, record)).await;
             (intake, response)
         };
         if let Ok((intake, response)) = self.env.process(life).await {

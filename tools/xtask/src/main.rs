@@ -102,6 +102,8 @@ fn package(project: &Project, architecture: &str) -> Result<ExitCode> {
             "-p",
             "decline-intake",
             "-p",
+            "order-api",
+            "-p",
             "evaluate-submission",
             "-p",
             "webhook-receiver",

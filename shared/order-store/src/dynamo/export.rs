@@ -65,6 +65,8 @@ pub async fn export(client: &Client, table: &str) -> Result<Books, StoreError> {
             if pk.starts_with("ORDER#") && sk.starts_with(key::HISTORY) {
                 let entry = to_entry(item)?;
                 books.histories.entry(entry.key.clone()).or_default().push(entry);
+            } else if pk.starts_with("ORDER#") && sk == key::LISTING {
+                // Shows what the order's own item says.
             } else if pk.starts_with("ORDER#") {
                 let order = to_order(item)?;
                 books.facts.extend(to_facts(item).map(|facts| (order.key.clone(), facts)));

@@ -83,6 +83,10 @@ pub(super) mod attr {
     pub(in crate::dynamo) const FACTS: &str = "facts";
     pub(in crate::dynamo) const PREVIOUS: &str = "previous";
     pub(in crate::dynamo) const HASH: &str = "hash";
+    // Of the line that lists show of an order, beside some of the above.
+    pub(in crate::dynamo) const LIST_KEY: &str = "list_key";
+    pub(in crate::dynamo) const LIST_AT: &str = "list_at";
+    pub(in crate::dynamo) const INSTRUCTION: &str = "instruction";
     pub(in crate::dynamo) const CONFIG: &str = "config";
 }
 

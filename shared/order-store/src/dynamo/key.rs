@@ -2,6 +2,7 @@
 
 use models::ids::{MerchantId, OrderKey};
 use models::parked::{ParkedKey, ParkedKind};
+use models::status::Status;
 use models::time::to_text;
 
 /// How many shards the index of due orders has: each takes a thousand changes a second.
@@ -21,6 +22,9 @@ pub const ORDER: &str = "ORDER";
 /// What the sort keys of an order's history begin with.
 pub const HISTORY: &str = "HISTORY#";
 
+/// The sort key of the line that lists show of an order.
+pub const LISTING: &str = "LISTING";
+
 /// The key of an order. A merchant id holds no `#`, so that the two parts can't run into one another.
 #[must_use]
 pub fn order(key: &OrderKey) -> ItemKey {
@@ -31,6 +35,18 @@ pub fn order(key: &OrderKey) -> ItemKey {
 #[must_use]
 pub fn history(key: &OrderKey, version: u64) -> ItemKey {
     ItemKey { sk: format!("{HISTORY}{version:010}"), ..order(key) }
+}
+
+/// The key of the line that lists show of an order.
+#[must_use]
+pub fn listing(key: &OrderKey) -> ItemKey {
+    ItemKey { sk: LISTING.to_owned(), ..order(key) }
+}
+
+/// The partition of a merchant's orders of one status in the index of listed orders.
+#[must_use]
+pub fn list_partition(merchant: &MerchantId, status: Status) -> String {
+    format!("{merchant}#{status}")
 }
 
 /// Reads an order's key back from its partition key.

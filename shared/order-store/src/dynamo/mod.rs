@@ -5,6 +5,7 @@ mod export;
 mod history;
 mod item;
 pub mod key;
+mod listing;
 mod parked;
 pub mod stream;
 mod table;

@@ -28,8 +28,8 @@ pub(super) const DUE_INDEX: &str = "due";
 /// A table of orders in DynamoDB.
 #[derive(Debug, Clone)]
 pub struct DynamoTable {
-    client: Client,
-    name: String,
+    pub(super) client: Client,
+    pub(super) name: String,
 }
 
 impl DynamoTable {
@@ -88,7 +88,7 @@ impl DynamoTable {
     }
 }
 
-fn unavailable<E: ProvideErrorMetadata, R>(error: SdkError<E, R>) -> StoreError {
+pub(super) fn unavailable<E: ProvideErrorMetadata, R>(error: SdkError<E, R>) -> StoreError {
     StoreError::Unavailable(describe(&error))
 }
 

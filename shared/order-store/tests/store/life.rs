@@ -5,7 +5,7 @@ use models::change::{Change, Effect};
 use models::event::EventKind;
 use models::ids::OrderKey;
 use models::intake::Repeat;
-use models::order::{DueReason, Facet, Reason, ReasonCode, SEEN_MAX};
+use models::order::{Due, DueReason, Facet, Reason, ReasonCode, SEEN_MAX};
 use models::parked::{Fate, Parked, ParkedKey, ParkedKind, Why, orphan_due};
 use models::refusal::{Refusal, Rule};
 use models::status::{Status, Transition};
@@ -42,6 +42,7 @@ on_each_table!(
     an_answer_under_another_provider_order_is_not_recorded,
     our_own_repeated_write_is_no_replay,
     our_own_repeated_look_is_told_as_made,
+    another_s_change_at_the_same_moment_is_not_our_own,
     a_webhook_before_the_answer_wins,
     an_event_has_its_effect_once,
     a_replayed_delivery_is_told_apart_from_a_duplicate,
@@ -161,6 +162,19 @@ async fn our_own_repeated_look_is_told_as_made(table: &impl Table) {
     assert!(table.settle(&order_key, &escalate).await.unwrap(), "it is our own");
     let later = Change::new(Transition::Escalate, start() + SignedDuration::from_secs(1)).knowing(&order);
     assert!(!table.settle(&order_key, &later).await.unwrap(), "somebody else was faster");
+}
+
+/// Two that decided on the same order at the same millisecond: one of them is told that it lost.
+async fn another_s_change_at_the_same_moment_is_not_our_own(table: &impl Table) {
+    let order_key = taken(table, "INV-1").await;
+    let order = Table::read(table, &order_key).await.unwrap().unwrap();
+    let note = |minutes| {
+        let due = Due::new(start() + SignedDuration::from_mins(minutes), DueReason::SubmissionOverdue);
+        Change::new(Transition::Note, start()).knowing(&order).effect(Effect::Due(Some(due)))
+    };
+    assert!(table.settle(&order_key, &note(1)).await.unwrap());
+    assert!(!table.settle(&order_key, &note(2)).await.unwrap(), "it was somebody else's");
+    assert!(table.settle(&order_key, &note(1)).await.unwrap(), "it is our own");
 }
 
 /// The SDK repeats a write whose answer was lost, and is then refused by its own.

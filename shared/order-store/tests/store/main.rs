@@ -7,5 +7,6 @@ mod agreement;
 mod fixtures;
 mod history;
 mod life;
+mod listing;
 mod tables;
 mod template;

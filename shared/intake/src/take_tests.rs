@@ -1,4 +1,4 @@
-//! The handler over the in-memory table: every kind of message, and the crash between write and hand-on.
+//! The intake over the in-memory table: every kind of message, and the crash between write and hand-on.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -85,12 +85,11 @@ fn intake() -> TestIntake {
     }
 }
 
-fn record(id: &str, body: impl ToString) -> Record {
-    Record {
+fn message(id: &str, body: impl ToString) -> Message {
+    Message {
         id: id.to_owned(),
         body: body.to_string(),
-        receipt: "r".to_owned(),
-        sent_at_millis: Some(1_795_255_200_000),
+        sent_at: Some("2026-11-21T10:00:00Z".parse().unwrap()),
     }
 }
 
@@ -101,11 +100,12 @@ impl TestIntake {
 
     /// Takes one message that must be refused, and says why it was.
     async fn refusal(&self, body: impl ToString) -> (ParkedKind, Refusal, Parked) {
-        self.take(record("m-1", body)).await.unwrap();
+        let taken = self.take(message("m-1", body)).await.unwrap();
         assert_eq!(self.store.orders(), [], "a refused message is no order");
         assert_eq!(self.sent(), [""; 0]);
         let parked = self.store.parked().remove(0);
         let Why::Refusal(refusal) = parked.why.clone() else { panic!("{parked:?}") };
+        assert_eq!(taken, Taken::Refused(refusal.clone()), "whoever waits is told what is kept");
         (parked.key.kind, refusal, parked)
     }
 }
@@ -113,8 +113,9 @@ impl TestIntake {
 #[tokio::test]
 async fn a_decline_becomes_an_order_and_is_handed_on() {
     let intake = intake();
-    intake.take(record("m-1", decline())).await.unwrap();
+    let taken = intake.take(message("m-1", decline())).await.unwrap();
     let order = intake.store.orders().remove(0);
+    assert_eq!(taken, Taken::New(order.key.clone()));
     assert_eq!(order.status, Status::Received);
     assert_eq!(order.expires_at, "2026-12-12T10:00:00Z".parse().unwrap());
     assert!(order.due.is_some() && order.request.is_some());
@@ -124,7 +125,7 @@ async fn a_decline_becomes_an_order_and_is_handed_on() {
 #[tokio::test]
 async fn the_same_decline_again_changes_nothing_and_another_is_kept_as_a_conflict() {
     let intake = intake();
-    intake.take(record("m-1", decline())).await.unwrap();
+    intake.take(message("m-1", decline())).await.unwrap();
     let stored = intake.store.orders();
     // Another layout, and a field that is absent written as null: the same content.
     let mut same = decline();
@@ -133,18 +134,19 @@ async fn the_same_decline_again_changes_nothing_and_another_is_kept_as_a_conflic
     again["card"].as_object_mut().unwrap().remove("holder");
     same["order_id"] = "INV-2".into();
     again["order_id"] = "INV-2".into();
-    intake.take(record("m-2", serde_json::to_string_pretty(&decline()).unwrap())).await.unwrap();
-    assert_eq!(intake.store.orders(), stored);
-    intake.take(record("m-2a", same)).await.unwrap();
-    intake.take(record("m-2b", again)).await.unwrap();
+    let taken = intake.take(message("m-2", serde_json::to_string_pretty(&decline()).unwrap())).await.unwrap();
+    assert_eq!((taken, intake.store.orders()), (Taken::Same(stored[0].key.clone()), stored));
+    intake.take(message("m-2a", same)).await.unwrap();
+    intake.take(message("m-2b", again)).await.unwrap();
     assert_eq!(intake.store.orders().len(), 2);
     assert!(intake.store.parked().is_empty());
     let stored = intake.store.orders();
 
     let mut other = decline();
     other["amount"]["minor"] = 2999.into();
-    intake.take(record("m-3", other)).await.unwrap();
-    assert_eq!(intake.store.orders(), stored);
+    let taken = intake.take(message("m-3", other)).await.unwrap();
+    let key = OrderKey { merchant: "acme".parse().unwrap(), order_id: "INV-1001-r1".parse().unwrap() };
+    assert_eq!((taken, intake.store.orders()), (Taken::Conflict(key), stored));
     let parked = intake.store.parked().remove(0);
     assert_eq!(parked.key.kind, ParkedKind::Conflict);
     assert!(parked.copy.contains("2999"), "{}", parked.copy);
@@ -156,12 +158,12 @@ async fn a_crash_between_write_and_hand_on_is_healed_by_the_redelivery_even_when
     intake.queue.is_down.store(true, Ordering::SeqCst);
     let crashed = {
         use futures_util::FutureExt as _;
-        std::panic::AssertUnwindSafe(intake.take(record("m-1", decline()))).catch_unwind().await
+        std::panic::AssertUnwindSafe(intake.take(message("m-1", decline()))).catch_unwind().await
     };
     assert!(crashed.is_err());
     intake.queue.is_down.store(false, Ordering::SeqCst);
     *intake.clock.0.lock().unwrap() += SignedDuration::from_hours(48);
-    intake.take(record("m-1", decline())).await.unwrap();
+    intake.take(message("m-1", decline())).await.unwrap();
     assert_eq!(intake.sent(), ["acme/INV-1001-r1"]);
     assert!(intake.store.parked().is_empty(), "what was taken is not refused later");
 }
@@ -236,7 +238,7 @@ async fn the_edges_of_the_limits_are_inside() {
         let intake = intake();
         let mut decline = decline();
         *decline.pointer_mut(pointer).unwrap() = value;
-        intake.take(record("m-1", decline)).await.unwrap();
+        intake.take(message("m-1", decline)).await.unwrap();
         assert_eq!(intake.store.orders().len(), 1, "{pointer}");
     }
 }

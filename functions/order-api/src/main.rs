@@ -1,0 +1,46 @@
+//! Orders over HTTP: read, list, submit, cancel, capture, refund. Only wiring is here.
+
+use flexfactor::Client;
+use intake::Intake;
+use lambda_http::{Error, Request, run, service_fn};
+use lambda_kit::clock::System;
+use lambda_kit::merchants::Merchants;
+use lambda_kit::queue::{EvaluationsQueue, ReconciliationsQueue};
+use lambda_kit::secrets::{Secrets, SecretsManager};
+use lambda_kit::{aws, telemetry};
+use order_store::dynamo::DynamoTable;
+
+use order_api::handler::Api;
+use order_api::settings::ApiSettings;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let telemetry = telemetry::init("order-api")?;
+    let settings = ApiSettings::from_env()?;
+    let aws = aws::config().await;
+    let table = DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), &settings.orders_table);
+    let sqs = aws_sdk_sqs::Client::new(&aws);
+    let source =
+        SecretsManager::new(aws_sdk_secretsmanager::Client::new(&aws), &settings.merchant_secret_prefix);
+    let api = &Api {
+        intake: Intake {
+            store: table.clone(),
+            queue: EvaluationsQueue::new(sqs.clone(), &settings.evaluations_queue_url),
+            merchants: Merchants::new(table.clone(), System),
+            clock: System,
+            rules: settings.intake,
+        },
+        store: table,
+        reconciliations: ReconciliationsQueue::new(sqs, &settings.reconciliations_queue_url),
+        secrets: Secrets::new(source, System),
+        provider: Client::new(&settings.provider)?,
+        reads_totals: settings.provider.amounts.is_some(),
+        authorization: settings.authorization,
+    };
+    let answer = move |request: Request| async move {
+        let answer = api.answer(&request).await;
+        telemetry.flush();
+        Ok::<_, Error>(answer.into_response())
+    };
+    run(service_fn(answer)).await
+}
