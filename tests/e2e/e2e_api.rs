@@ -51,7 +51,10 @@ async fn orders_are_submitted_read_and_listed_over_http() {
     }
     rig.until_histories_verify(LIMIT).await.unwrap();
     let order = api.get("orders/a%2Fb%231").await.order(200);
-    assert_eq!((order.order_id.as_str(), order.status, order.history_verified), ("a/b#1", Status::Pending, true));
+    assert_eq!(
+        (order.order_id.as_str(), order.status, order.history_verified),
+        ("a/b#1", Status::Pending, true)
+    );
     assert_eq!(order.history.len() as u64, order.version);
     api.get("orders/nobody").await.problem("order_not_found");
     Api::of(&rig, UNMANAGED).get("orders/now-1").await.problem("order_not_found");
@@ -146,7 +149,8 @@ async fn refunds_in_part_in_full_and_too_much_agree_with_flexfactor_s_ledger() {
     api.refund("refund-1", 1, "d").await.problem("refund_too_large");
 
     // Where FlexFactor does not tell what is left, it refuses: with its code 2001.
-    let settings = json!({ "settings": { "orders": { "amount_fields": false, "partial_refund_percent_max": 60 } } });
+    let settings =
+        json!({ "settings": { "orders": { "amount_fields": false, "partial_refund_percent_max": 60 } } });
     rig.control().put_scenario(&settings).await.unwrap();
     let told = api.refund("refund-2", total - 1, "a").await.problem("refund_refused_by_provider");
     assert!(told.detail.contains("60 %"), "{}", told.detail);

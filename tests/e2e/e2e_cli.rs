@@ -436,3 +436,57 @@ async fn doctor_finds(rig: &Rig, rescue: &Rescue) {
     unreachable.env("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
     assert_eq!(unreachable.output().unwrap().status.code(), Some(3));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs MiniStack: cargo xtask test"]
+async fn orders_are_shown_listed_cancelled_and_refunded_through_the_api() {
+    let rules = json!([
+        { "when": { "order_id": "paid-*" }, "fate": { "kind": "approve", "after_seconds": 0 } },
+        { "when": {}, "fate": { "kind": "stay_pending" } },
+    ]);
+    let rig = rig(RigOptions::new("e2e-cli-orders"), rules).await;
+    let rescue = Rescue::at(&rig);
+    // An id that has to be escaped in an address, and is signed so.
+    let (paid, open) = ("paid-1", "open/1 +%".replace(' ', "_"));
+    let total = decline(MANAGED, paid).minor();
+    rig.send(&[decline(MANAGED, paid).body(), decline(MANAGED, &open).body()]).await.unwrap();
+    until_status(&rig, paid, Status::Approved).await;
+    until_status(&rig, &open, Status::Pending).await;
+    let order = |arguments: &[&str]| rescue.run(&[&["order", "--merchant", MANAGED], arguments].concat());
+
+    until("both orders are listed", async || {
+        order(&["list"]).document["orders"].as_array().is_some_and(|orders| orders.len() == 2)
+    })
+    .await;
+    let pending = order(&["list", "--status", "pending"]);
+    assert_eq!(pending.document["orders"][0]["order_id"], json!(open), "{}", pending.all);
+    let shown = order(&["show", paid]);
+    assert_eq!((shown.code, &shown.document["order"]["status"]), (0, &json!("approved")), "{}", shown.all);
+    assert_eq!(order(&["show", "nobody"]).code, 4);
+    assert_eq!(rescue.run(&["order", "show", paid]).code, 2, "whose order?");
+
+    assert_eq!(order(&["cancel", &open]).code, 2, "nobody said yes");
+    let cancelled = order(&["cancel", &open, "--yes"]);
+    assert_eq!(cancelled.code, 0, "{}", cancelled.all);
+    until_status(&rig, &open, Status::Cancelled).await;
+    let late = order(&["cancel", paid, "--yes"]);
+    assert!(late.code == 4 && late.all.contains("order_approved"), "{}", late.all);
+
+    let part = order(&["refund", paid, "--amount", "1.00", "--yes", "--idempotency-key", "ticket-1"]);
+    assert_eq!((part.code, &part.document["state"]), (0, &json!("made")), "{}", part.all);
+    assert_eq!(part.document["idempotency_key"], "ticket-1");
+    let again = order(&["refund", paid, "--amount", "1.00", "--yes", "--idempotency-key", "ticket-1"]);
+    assert_eq!(again.document["order"]["money"]["refunded_minor"], 100, "the same call is the same refund");
+    let too_much = order(&["refund", paid, "--minor", &total.to_string(), "--yes"]);
+    assert!(too_much.code == 4 && too_much.all.contains("refund_too_large"), "{}", too_much.all);
+    let rest = order(&["refund", paid, "--all", "--yes"]);
+    assert_eq!(
+        (rest.code, &rest.document["order"]["money"]["refunded_minor"]),
+        (0, &json!(total)),
+        "{}",
+        rest.all
+    );
+    let balanced = rescue.run(&["balance"]);
+    assert_eq!((balanced.code, &balanced.document["gaps"]), (0, &json!([])), "{}", balanced.all);
+    rig.down().unwrap();
+}

@@ -4,6 +4,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::balance::BalanceArgs;
+use crate::orders::OrderArgs;
 use crate::outcome::{Failure, exit_codes};
 use crate::parked::ParkedCommand;
 use crate::redrive::RedriveArgs;
@@ -42,6 +43,8 @@ pub struct Cli {
 pub enum Command {
     /// Check a file of declines and put it on the declines queue; the same command again goes on where it stopped.
     Send(SendArgs),
+    /// Show, list, cancel, capture and refund orders, through order-api.
+    Order(OrderArgs),
     /// Count orders by status and messages by queue, over and over. It reads the whole table each time.
     Watch(WatchArgs),
     /// Look at what could not be applied and is kept.

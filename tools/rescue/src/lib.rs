@@ -9,6 +9,7 @@ pub mod cli;
 pub mod confirm;
 pub mod deployment;
 pub mod doctor;
+pub mod orders;
 pub mod outcome;
 pub mod parked;
 pub mod queues;
@@ -53,7 +54,8 @@ pub async fn run(cli: &Cli, now: Timestamp) -> Result<Done, Failure> {
         | Command::Redrive(_)
         | Command::Webhook(_)
         | Command::Report(_)
-        | Command::Balance(_) => on_deployment(cli, now).await,
+        | Command::Balance(_)
+        | Command::Order(_) => on_deployment(cli, now).await,
     }
 }
 
@@ -69,6 +71,7 @@ async fn on_deployment(cli: &Cli, now: Timestamp) -> Result<Done, Failure> {
             replay::replay(args, &deployment, consent, now).await
         }
         Command::Report(args) => report::report(args, &deployment).await,
+        Command::Order(args) => orders::order(args, &deployment, consent).await,
         Command::Balance(args) => balance::balance(args, &deployment, now).await,
         // Dealt with by [`run`].
         Command::Doctor | Command::Completions { .. } | Command::ExitCodes => {

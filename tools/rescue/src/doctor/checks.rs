@@ -84,7 +84,8 @@ pub(super) async fn clock(deployment: &Deployment) -> Check {
     let url =
         deployment.endpoint().map_or_else(|| format!("https://sqs.{region}.amazonaws.com/"), str::to_owned);
     let asked = async {
-        let answer = http(deployment)?.get(&url).send().await.map_err(|_| "AWS could not be reached".to_owned())?;
+        let answer =
+            http(deployment)?.get(&url).send().await.map_err(|_| "AWS could not be reached".to_owned())?;
         let date = answer.headers().get("date").and_then(|date| date.to_str().ok());
         let date = date.and_then(|date| DateTimeParser::new().parse_timestamp(date).ok());
         date.ok_or_else(|| "AWS's answer has no date".to_owned())
