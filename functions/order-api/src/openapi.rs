@@ -2,6 +2,7 @@
 
 use models::decline::Decline;
 use models::ids::{MERCHANT_ID_BYTES_MAX, ORDER_ID_BYTES_MAX};
+use models::money::Currency;
 use models::refusal::Rule;
 use models::status::Status;
 use models::view::{OrderPage, OrderView, Problem, ProblemCode, RefundBody, ResolutionBody};
@@ -305,4 +306,14 @@ fn refine(schemas: &mut Map<String, Value>) {
         reason["maxLength"] = crate::refunds::REASON_CHARS_MAX.into();
         reason["pattern"] = r"^[^\x00-\x1f\x7f-\x9f]*$".into();
     }
+    if let Some(currency) = schemas.get_mut("Currency") {
+        currency["enum"] = currencies().into();
+    }
+}
+
+/// All codes that are read.
+fn currencies() -> Vec<String> {
+    let letters = || 'A'..='Z';
+    let codes = letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| [a, b, c])));
+    codes.map(String::from_iter).filter(|code| code.parse::<Currency>().is_ok()).collect()
 }

@@ -256,12 +256,13 @@ fn refused_by_provider(refund: &Refund) -> Problem {
     // Recorded as a normal body; the words are what tells refusals apart.
     let refused = Refused { http: 200, words: refund.detail.clone() };
     let why = if refused.is_more_than_refundable() {
-        "Its code 2001 says that this is more than FlexFactor has left to refund of the order: part of it may have been refunded \
-         elsewhere, in FlexFactor's portal for one."
+        "Its code 2001 says that this is more than it lets be refunded of the order: part of it may have been refunded elsewhere, \
+         in FlexFactor's portal for one. "
     } else {
-        "Beside more than is left (its code 2001), accounts are known to have a limit for refunds, and by an integrator's word \
-         partial refunds of more than 60 % are refused. FlexFactor's support knows the account's limits."
+        ""
     };
-    let detail = format!("Nothing was refunded. FlexFactor said: {} {why}", refused.words);
+    let limits = "Accounts are known to have limits for refunds, and by an integrator's word partial refunds of more than 60 % are \
+                  refused; FlexFactor's support knows the account's.";
+    let detail = format!("Nothing was refunded. FlexFactor said: {} {why}{limits}", refused.words);
     Problem::new(ProblemCode::RefundRefusedByProvider, detail)
 }

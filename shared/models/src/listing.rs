@@ -104,7 +104,8 @@ impl Stretch {
     /// The stretch as two bounds of places' texts, both inclusive; `None` where nothing can lie between them.
     #[must_use]
     pub fn bounds(&self) -> Option<(String, String)> {
-        let from = self.from.map(up_to_millis).unwrap_or_default();
+        let from = self.from.map_or_else(|| " ".to_owned(), up_to_millis);
+        // No bound of a key may be empty; no text of a time begins with a space.
         // A space sorts below whatever an id may go on with: the least text behind the place.
         let behind = self.after.as_ref().map(|place| format!("{place} ")).unwrap_or_default();
         // A place is longer than the text of its time, hence behind the bound; no text of a time begins with a tilde.
