@@ -6,19 +6,22 @@ use serde::Serialize;
 use crate::deployment::{Deployment, aws_failure};
 use crate::outcome::Failure;
 
-/// The queues and dead-letter queues, by name, with the stack's outputs that hold their addresses.
-pub const QUEUES: [(&str, &str); 3] = [
+/// The queues, by name, with the stack's outputs that hold their addresses. A stack of another version may not have all.
+pub const QUEUES: [(&str, &str); 4] = [
     ("declines", "DeclinesQueueUrl"),
     ("evaluations", "EvaluationsQueueUrl"),
     ("reconciliations", "ReconciliationsQueueUrl"),
+    ("transmissions", "TransmissionsQueueUrl"),
 ];
 
 /// The dead-letter queues.
-pub const DEAD_LETTERS: [(&str, &str); 5] = [
+pub const DEAD_LETTERS: [(&str, &str); 7] = [
     ("declines-dlq", "DeclinesDlqUrl"),
     ("evaluations-dlq", "EvaluationsDlqUrl"),
     ("reconciliations-dlq", "ReconciliationsDlqUrl"),
+    ("transmissions-dlq", "TransmissionsDlqUrl"),
     ("history-dlq", "HistoryDlqUrl"),
+    ("publisher-dlq", "PublisherDlqUrl"),
     ("sweep-dlq", "SweepDlqUrl"),
 ];
 
@@ -62,7 +65,8 @@ pub async fn depth(deployment: &Deployment, queue: &'static str, output: &str) -
 /// SQS does not tell.
 pub async fn depths(deployment: &Deployment) -> Result<Vec<Depth>, Failure> {
     let mut depths = Vec::new();
-    for (queue, output) in QUEUES.into_iter().chain(DEAD_LETTERS) {
+    let all = QUEUES.into_iter().chain(DEAD_LETTERS);
+    for (queue, output) in all.filter(|(_, output)| deployment.output(output).is_ok()) {
         depths.push(depth(deployment, queue, output).await?);
     }
     Ok(depths)

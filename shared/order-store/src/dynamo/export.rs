@@ -11,8 +11,9 @@ use models::order::Order;
 use models::parked::{Parked, ParkedKey};
 use models::status::Status;
 
+use super::facts;
 use super::history::to_entry;
-use super::item::{Item, attr, to_facts, to_merchant, to_order};
+use super::item::{Item, attr, to_merchant, to_order};
 use super::key::{self, ItemKey};
 use super::parked::{parked_attr as name, to_parked};
 use crate::sdk::describe;
@@ -69,7 +70,7 @@ pub async fn export(client: &Client, table: &str) -> Result<Books, StoreError> {
                 // Shows what the order's own item says.
             } else if pk.starts_with("ORDER#") {
                 let order = to_order(item)?;
-                books.facts.extend(to_facts(item).map(|facts| (order.key.clone(), facts)));
+                books.facts.extend(facts::read(item).map(|facts| (order.key.clone(), facts)));
                 books.orders.push(order);
             } else if let Some(merchant) = pk.strip_prefix("PARKED#") {
                 books.parked.push(parked(merchant, item));

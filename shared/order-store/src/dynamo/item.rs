@@ -6,7 +6,6 @@ use std::str::FromStr;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use models::decline::Decline;
-use models::facts::Facts;
 use models::history::State;
 use models::ids::{ContentHash, MerchantId, OrderKey};
 use models::merchant::Merchant;
@@ -17,6 +16,7 @@ use models::time::to_text;
 use models::wish::Wish;
 use serde::de::DeserializeOwned;
 
+use super::facts;
 use super::key::{self, ItemKey};
 use crate::table::StoreError;
 
@@ -70,11 +70,6 @@ pub(super) mod attr {
     pub(in crate::dynamo) const CAPTURED: &str = "captured_minor";
     pub(in crate::dynamo) const REFUNDED: &str = "refunded_minor";
     pub(in crate::dynamo) const VERSION: &str = "version";
-    // What is kept of the decline for reports, beside the order itself: set when it is stored and never changed.
-    pub(in crate::dynamo) const SITE: &str = "site";
-    pub(in crate::dynamo) const DESCRIPTOR: &str = "descriptor";
-    pub(in crate::dynamo) const RESPONSE_CODE: &str = "response_code";
-    pub(in crate::dynamo) const RESPONSE_CODE_SOURCE: &str = "response_code_source";
     // Of an entry of the history, beside some of the above.
     pub(in crate::dynamo) const AT: &str = "at";
     pub(in crate::dynamo) const FROM: &str = "from_status";
@@ -126,7 +121,7 @@ pub(super) fn from_order(order: &Order) -> Result<Item, StoreError> {
     if let Some(request) = &order.request {
         let json = serde_json::to_string(request).map_err(|error| corrupt(&order.key, error))?;
         set(attr::REQUEST, text(json));
-        set_facts(&mut item, &Facts::of(request));
+        item.extend(facts::of(request));
     }
     let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
     if order.due.is_some() {
@@ -137,30 +132,6 @@ pub(super) fn from_order(order: &Order) -> Result<Item, StoreError> {
     }
     set_state(&mut item, &State::of(order));
     Ok(item)
-}
-
-/// Sets what stays of the decline when it is dropped.
-fn set_facts(item: &mut Item, facts: &Facts) {
-    let mut set = |name: &str, value: &str| item.insert(name.to_owned(), text(value));
-    set(attr::RESPONSE_CODE, &facts.response_code);
-    set(attr::RESPONSE_CODE_SOURCE, &facts.response_code_source);
-    if let Some(site) = &facts.site {
-        set(attr::SITE, site);
-    }
-    if let Some(descriptor) = &facts.descriptor {
-        set(attr::DESCRIPTOR, descriptor);
-    }
-}
-
-/// Reads what stays of the decline; `None` for an order that was stored before anything did.
-pub(super) fn to_facts(item: &Item) -> Option<Facts> {
-    let fact = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
-    Some(Facts {
-        response_code: fact(attr::RESPONSE_CODE)?,
-        response_code_source: fact(attr::RESPONSE_CODE_SOURCE)?,
-        site: fact(attr::SITE),
-        descriptor: fact(attr::DESCRIPTOR),
-    })
 }
 
 /// Sets what an order's item and an entry of its history have in common.

@@ -2,6 +2,7 @@
 
 mod compile;
 mod export;
+mod facts;
 mod history;
 mod item;
 pub mod key;

@@ -138,7 +138,7 @@ pub(super) async fn webhook(deployment: &Deployment) -> Check {
 
 pub(super) async fn queues(deployment: &Deployment) -> Vec<Check> {
     let mut checks = Vec::new();
-    for (queue, output) in QUEUES {
+    for (queue, output) in QUEUES.into_iter().filter(|(_, output)| deployment.output(output).is_ok()) {
         let name = format!("queue {queue}");
         checks.push(match depth(deployment, queue, output).await {
             Err(failure) => unreadable(name, &failure),
@@ -156,7 +156,7 @@ pub(super) async fn queues(deployment: &Deployment) -> Vec<Check> {
             }
         });
     }
-    for (queue, output) in DEAD_LETTERS {
+    for (queue, output) in DEAD_LETTERS.into_iter().filter(|(_, output)| deployment.output(output).is_ok()) {
         let name = format!("dead letters {queue}");
         checks.push(match depth(deployment, queue, output).await {
             Err(failure) => unreadable(name, &failure),
@@ -166,10 +166,10 @@ pub(super) async fn queues(deployment: &Deployment) -> Vec<Check> {
                 let age =
                     age.map_or_else(String::new, |age| format!(", one of them {} h old", age.as_hours()));
                 let todo = match queue {
-                    "history-dlq" | "sweep-dlq" => {
-                        "See docs/runbook or the alarm's text; these can't be redriven.".to_owned()
+                    "declines-dlq" | "evaluations-dlq" | "reconciliations-dlq" => {
+                        format!("rescue redrive {} --dry-run", queue.trim_end_matches("-dlq"))
                     }
-                    _ => format!("rescue redrive {} --dry-run", queue.trim_end_matches("-dlq")),
+                    _ => "See the text of its alarm; these can't be redriven from here.".to_owned(),
                 };
                 let found = format!("{} (and {} held){age}", depth.waiting, depth.in_flight);
                 Check::bad(State::Warn, name, format!("{found}; they are deleted after 14 days"), todo)

@@ -27,7 +27,7 @@ pub(super) async fn merchants(deployment: &Deployment) -> Vec<Check> {
         }
     };
     if merchants.is_empty() {
-        let todo = "Write a configuration item (docs/runbook, README) for each merchant.";
+        let todo = "Write a configuration item (README, \"Deploying to AWS\") for each merchant.";
         return vec![Check::bad(State::Fail, "merchants", "none is configured", todo)];
     }
     let mut checks = Vec::new();
