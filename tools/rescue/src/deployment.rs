@@ -56,13 +56,10 @@ pub struct Deployment {
 /// answers, stays out of it.
 pub fn aws_failure<E: ProvideErrorMetadata, R>(doing: &str, error: &SdkError<E, R>) -> Failure {
     let why = format!("{doing}: {}", describe(error));
-    match error {
-        SdkError::ServiceError(refused)
-            if !refused.err().code().is_some_and(|code| BUSY_CODES.contains(&code)) =>
-        {
-            Failure::refused(why)
-        }
-        _ => Failure::unreachable(why),
+    let code = error.as_service_error().map(ProvideErrorMetadata::code);
+    match code {
+        Some(code) if !code.is_some_and(|code| BUSY_CODES.contains(&code)) => Failure::refused(why),
+        Some(_) | None => Failure::unreachable(why),
     }
 }
 

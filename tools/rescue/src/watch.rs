@@ -38,7 +38,7 @@ pub async fn watch(args: &WatchArgs, deployment: &Deployment, is_json: bool) -> 
         let shown = match is_json {
             true => writeln!(to, "{}", round.document),
             // A terminal is cleared, so that the table stands still.
-            false if to.is_terminal() => write!(to, "\u{1b}[2J\u{1b}[H{}\n", round.text),
+            false if to.is_terminal() => writeln!(to, "\u{1b}[2J\u{1b}[H{}", round.text),
             false => writeln!(to, "{}\n", round.text),
         };
         if shown.and_then(|()| to.flush()).is_err() {

@@ -92,7 +92,7 @@ struct Report {
 /// See [`columns::columns`].
 pub fn show_columns() -> Result<Done, Failure> {
     let columns = columns::columns()?;
-    let rows: Vec<_> = columns
+    let mut rows: Vec<_> = columns
         .iter()
         .map(|column| {
             let kind = match column.kind {
@@ -105,11 +105,9 @@ pub fn show_columns() -> Result<Done, Failure> {
             vec![column.path.clone(), kind.to_owned(), needed.to_owned(), column.about.clone()]
         })
         .collect();
-    let text = format!(
-        "{}\n{:<34}  text                    Anything to be handed to the provider with the order.",
-        table(&["column", "kind", "", "meaning"], &rows),
-        format!("{}<name>", columns::METADATA)
-    );
+    let free = "Anything to be handed to the provider with the order, at most 20 entries.";
+    rows.push([&format!("{}<name>", columns::METADATA), "text", "", free].map(str::to_owned).into());
+    let text = table(&["column", "kind", "", "meaning"], &rows);
     let paths: Vec<_> = columns.iter().map(|column| column.path.as_str()).collect();
     Done::new(text, &serde_json::json!({ "command": "send", "columns": paths }), Exit::Done)
 }
