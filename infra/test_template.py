@@ -49,6 +49,11 @@ SETTINGS = {
     | {"EXPIRY_GRACE_SECONDS", "CANCELLED_PAST_EXPIRY", "ORDER_LIST_ARRAY", "ORDER_REFERENCE_FIELD"}
     | AMOUNTS,
     "OrderHistory": COMMON,
+    "OutcomePublisher": COMMON | {"OUTCOMES_BUS"},
+    "TransmitRelay": COMMON
+    | PROVIDER
+    | {"TRANSMISSIONS_QUEUE_URL", "TRANSMISSION_AGE_MAX_SECONDS", "TRANSMISSION_RETRY_SECONDS"}
+    | {"TRANSMISSION_COPY_DAYS", "REJECTED_COPY_DAYS"},
 }
 ACTIONS = {
     "OrderApi": LOGS
@@ -65,6 +70,11 @@ ACTIONS = {
     | LOGS
     | {"dynamodb:UpdateItem", "dynamodb:GetItem", "sqs:SendMessage", "secretsmanager:GetSecretValue"},
     "OrderHistory": STREAM | LOGS | {"dynamodb:PutItem", "dynamodb:GetItem", "sqs:SendMessage"},
+    "OutcomePublisher": STREAM | LOGS | {"events:PutEvents", "sqs:SendMessage"},
+    "TransmitRelay": CONSUME
+    | LOGS
+    | {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:GetItem"}
+    | {"sqs:ChangeMessageVisibility", "secretsmanager:GetSecretValue"},
 }
 
 
@@ -131,29 +141,91 @@ class Template(unittest.TestCase):
 
     def test_every_queue_mapping_reports_single_failures(self):
         mappings = self.mappings(of_queues=True)
-        self.assertEqual(len(mappings), 3)
+        self.assertEqual(len(mappings), 4)
         for name, mapping in mappings.items():
             properties = mapping["Properties"]
             self.assertEqual(properties["FunctionResponseTypes"], ["ReportBatchItemFailures"], name)
             self.assertIn("MaximumConcurrency", properties["ScalingConfig"], name)
 
-    def test_histories_are_written_from_every_change_of_an_order_and_what_is_passed_over_is_told(self):
-        (mapping,) = self.mappings(of_queues=False).values()
-        properties = mapping["Properties"]
+    def stream_mapping(self, name):
+        """The mapping through which a function reads the table's stream, with what holds for each of them checked."""
+        mappings = [item["Properties"] for item in self.mappings(of_queues=False).values()]
+        (properties,) = [item for item in mappings if item["FunctionName"] == {"Ref": f"{name}Function"}]
         self.assertEqual(properties["EventSourceArn"], {"Fn::GetAtt": ["OrdersTable", "StreamArn"]})
-        self.assertEqual(properties["FunctionName"], {"Ref": "OrderHistoryFunction"})
         self.assertEqual(properties["StartingPosition"], "TRIM_HORIZON")
         self.assertEqual(properties["FunctionResponseTypes"], ["ReportBatchItemFailures"])
         self.assertIs(properties["BisectBatchOnFunctionError"], True)
         self.assertGreater(properties["MaximumRetryAttempts"], 0)
         self.assertLess(properties["MaximumRecordAgeInSeconds"], 24 * 3600)
+        stream = self.resources["OrdersTable"]["Properties"]["StreamSpecification"]
+        self.assertEqual(stream, {"StreamViewType": "NEW_AND_OLD_IMAGES"})
+        return properties
+
+    def filters(self, name):
+        return [json.loads(item["Pattern"]) for item in self.stream_mapping(name)["FilterCriteria"]["Filters"]]
+
+    def order_filter(self):
         # The sort key of orders, as the store writes it.
         keys = (HERE / "../shared/order-store/src/dynamo/key.rs").read_text()
         order = re.search(r'pub const ORDER: &str = "(\w+)";', keys).group(1)
-        (filter,) = properties["FilterCriteria"]["Filters"]
-        self.assertEqual(json.loads(filter["Pattern"]), {"dynamodb": {"Keys": {"sk": {"S": [order]}}}})
-        stream = self.resources["OrdersTable"]["Properties"]["StreamSpecification"]
-        self.assertEqual(stream, {"StreamViewType": "NEW_AND_OLD_IMAGES"})
+        return {"dynamodb": {"Keys": {"sk": {"S": [order]}}}}
+
+    def test_histories_are_written_from_every_change_of_an_order_and_what_is_passed_over_is_told(self):
+        self.assertEqual(self.filters("OrderHistory"), [self.order_filter()])
+
+    def test_outcomes_are_published_from_every_change_of_an_order_and_every_decline_that_is_parked(self):
+        keys = (HERE / "../shared/order-store/src/dynamo/key.rs").read_text()
+        prefix = re.search(r'pub const PARKED: &str = "([^"]+)";', keys).group(1)
+        # The words of the kinds that are told, as the store writes them.
+        kinds = (HERE / "../shared/models/src/parked.rs").read_text()
+        told = [re.search(rf'Self::{kind} => "(\w+)"', kinds).group(1) for kind in ("Refused", "Conflict")]
+        parked = {
+            "eventName": ["INSERT"],
+            "dynamodb": {"Keys": {"pk": {"S": [{"prefix": prefix}]}}, "NewImage": {"kind": {"S": told}}},
+        }
+        self.assertEqual(self.filters("OutcomePublisher"), [self.order_filter(), parked])
+
+    def test_the_stream_has_no_more_readers_than_dynamodb_allows(self):
+        self.assertLessEqual(len(self.mappings(of_queues=False)), 2)
+
+    def test_samples_of_consumers_are_made_only_when_asked_for(self):
+        for parameter, default in (("OutcomesQueueSample", "false"), ("OutcomesHttpsUrl", "")):
+            self.assertEqual(self.source["Parameters"][parameter]["Default"], default)
+        conditions = {"OutcomesSample": "HasOutcomesQueueSample", "OutcomesHttps": "HasOutcomesHttps"}
+        for prefix, condition in conditions.items():
+            of_sample = {name: item for name, item in self.resources.items() if name.startswith(prefix)}
+            self.assertGreater(len(of_sample), 4)
+            for name, resource in of_sample.items():
+                self.assertEqual(resource["Condition"], condition, name)
+        on_condition = {name for name, item in self.resources.items() if "Condition" in item} - {"OrderApiAuthorizer"}
+        self.assertTrue(all(name.startswith(tuple(conditions)) for name in on_condition), on_condition)
+
+    def test_every_rule_takes_our_events_from_our_bus_and_keeps_what_it_cannot_deliver(self):
+        source = (HERE / "../functions/outcome-publisher/src/bus.rs").read_text()
+        source = re.search(r'pub const SOURCE: &str = "([\w-]+)";', source).group(1)
+        for name, rule in self.of_type("AWS::Events::Rule").items():
+            properties = rule["Properties"]
+            self.assertEqual(properties["EventBusName"], {"Ref": "OutcomesBus"}, name)
+            self.assertEqual(properties["EventPattern"], {"source": [source]}, name)
+            for target in properties["Targets"]:
+                self.assertIn("DeadLetterConfig", target, name)
+
+    def test_only_the_rules_that_lead_there_may_send_to_a_queue_of_a_sample(self):
+        rules = self.of_type("AWS::Events::Rule")
+        allowed = {}
+        for policy in self.of_type("AWS::SQS::QueuePolicy").values():
+            (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+            self.assertEqual(statement["Principal"], {"Service": "events.amazonaws.com"})
+            self.assertEqual(statement["Action"], "sqs:SendMessage")
+            rule = statement["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::GetAtt"][0]
+            queues = [arn["Fn::GetAtt"][0] for arn in listed(statement["Resource"])]
+            self.assertEqual(policy["Properties"]["Queues"], [{"Ref": queue} for queue in queues])
+            allowed[rule] = set(queues)
+        queues = self.of_type("AWS::SQS::Queue")
+        for name, rule in rules.items():
+            arns = [arn for target in rule["Properties"]["Targets"] for arn in (target["Arn"], target["DeadLetterConfig"]["Arn"])]
+            named = {arn["Fn::GetAtt"][0] for arn in arns}
+            self.assertEqual(allowed[name], named & set(queues), name)
 
     def test_a_message_stays_hidden_for_six_timeouts_of_its_function(self):
         for name, mapping in self.mappings(of_queues=True).items():
@@ -185,6 +257,9 @@ class Template(unittest.TestCase):
             targets[name] = schedule["Properties"]["Target"]["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]
         for name, mapping in self.mappings(of_queues=False).items():
             targets[name] = mapping["Properties"]["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
+        for name, rule in self.of_type("AWS::Events::Rule").items():
+            for target in rule["Properties"]["Targets"]:
+                targets[name, target["Id"]] = target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]
         self.assertEqual(set(targets.values()), dead)
         watched = {
             dimension["Value"]["Fn::GetAtt"][0]
@@ -201,6 +276,8 @@ class Template(unittest.TestCase):
         call_seconds = 1.5 * wait_millis / 1000 + 12
         evaluate = self.properties("EvaluateSubmissionFunction")["Timeout"]
         self.assertLess(call_seconds, evaluate)
+        # Here a sixth call to AWS: configuration, secret, three writes, and the message's visibility.
+        self.assertLess(1.5 * wait_millis / 1000 + 18, self.properties("TransmitRelayFunction")["Timeout"])
         # The longest look asks for the list, the order and its outcome.
         look_seconds = 3 * 1.5 * wait_millis / 1000 + 12
         self.assertLess(look_seconds, self.properties("OrderReconcileFunction")["Timeout"])
@@ -214,6 +291,14 @@ class Template(unittest.TestCase):
         settings = (HERE / "../functions/evaluate-submission/src/settings.rs").read_text()
         lease = re.search(r"CLAIM_LEASE: SignedDuration = SignedDuration::from_secs\((\d+)\)", settings)
         self.assertGreater(int(lease.group(1)), evaluate)
+
+    def test_a_transmission_is_parked_for_its_age_before_it_has_failed_on_every_delivery(self):
+        parameters = self.source["Parameters"]
+        *first, last = map(int, parameters["TransmissionRetrySeconds"]["Default"].split(","))
+        deliveries = 1 + len(first) + (parameters["TransmissionAgeMaxSeconds"]["MaxValue"] - sum(first)) / last
+        redrive = self.properties("TransmissionsQueue")["RedrivePolicy"]
+        # Twice that: the store may be out of reach as well.
+        self.assertGreater(redrive["maxReceiveCount"], 2 * deliveries)
 
     def test_every_function_logs_to_a_group_with_a_limit(self):
         groups = self.of_type("AWS::Logs::LogGroup")
@@ -265,7 +350,9 @@ class Template(unittest.TestCase):
             self.assertRegex(source, rf"(!Ref |\$\{{){name}\b", name)
 
     def test_alarms_on_our_own_metrics_name_what_the_functions_write(self):
-        metrics = {"ParkedEvents", "UnknownProviderValues", "EscalatedOrders", "ForgedWebhooks", "FailedLooks", "BrokenHistories"}
+        metrics = {"ParkedEvents", "UnknownProviderValues", "EscalatedOrders", "ForgedWebhooks", "FailedLooks"}
+        metrics |= {"BrokenHistories", "FailedOutcomes"}
+        metrics |= {"UndeliveredTransmissions"}
         telemetry = (HERE / "../shared/lambda-kit/src/telemetry.rs").read_text()
         for metric in metrics:
             self.assertIn(f'"{metric}"', telemetry)

@@ -30,17 +30,21 @@ async fn the_deployed_api_is_as_its_document_says() {
     let base = rig.stack().api_url(MANAGED);
     let base = base.strip_suffix("/merchants/acme").unwrap().to_owned();
     let authorization = format!("Authorization: {}", rig.stack().api_authorization());
-    let report = root().join("target/local/e2e-api-schema/schemathesis");
+    // It keeps what it found beside where it runs.
+    let directory = root().join("target/local/e2e-api-schema/schemathesis");
+    std::fs::create_dir_all(&directory).unwrap();
     let run = move || {
         Command::new(root().join(".tools/python/bin/schemathesis"))
-            .current_dir(root())
+            .current_dir(&directory)
             .env("NO_PROXY", "127.0.0.1,localhost")
             .env("PYTHONDONTWRITEBYTECODE", "1")
-            .args(["--config-file", "tests/e2e/schemathesis.toml", "--no-color", "run"])
-            .arg("docs/order-api.openapi.json")
+            .arg("--config-file")
+            .arg(root().join("tests/e2e/schemathesis.toml"))
+            .args(["--no-color", "run"])
+            .arg(root().join("docs/order-api.openapi.json"))
             .args(["--url", &base, "--header", &authorization])
             .args(["--report", "junit", "--report-dir"])
-            .arg(report)
+            .arg(&directory)
             .stdin(Stdio::null())
             .output()
     };

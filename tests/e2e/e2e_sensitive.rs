@@ -205,6 +205,7 @@ async fn nothing_sensitive_is_in_any_log_item_or_message() {
     println!("{} log lines, {} items, {} messages", search.log_lines, search.items, search.messages);
     assert!(search.log_lines > bad.len() + genuine.len(), "the functions' logs were read");
     assert!(search.items > bad.len() + answered, "the table was read");
+    assert!(search.events > 0, "what was published was read");
     let found: Vec<_> = search.found.iter().map(ToString::to_string).collect();
     assert!(found.is_empty(), "{} found:\n{}", found.len(), found.join("\n"));
     rig.down().unwrap();

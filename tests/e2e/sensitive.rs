@@ -11,9 +11,10 @@ pub(crate) struct Search {
     pub(crate) log_lines: usize,
     pub(crate) items: usize,
     pub(crate) messages: usize,
+    pub(crate) events: usize,
 }
 
-/// Searches everything: logs for every canary; items and messages for every one but personal data, which orders and parked
+/// Searches everything: logs and published events for every canary; items and messages for every one but personal data, which orders and parked
 /// copies may hold.
 pub(crate) async fn search(rig: &Rig) -> Search {
     let all = Scanner::new(CANARIES).unwrap();
@@ -41,11 +42,19 @@ pub(crate) async fn search(rig: &Rig) -> Search {
         &outputs.reconciliations_queue_url,
         &outputs.reconciliations_dlq_url,
         &outputs.history_dlq_url,
+        &outputs.publisher_dlq_url,
+        &outputs.transmissions_queue_url,
+        &outputs.transmissions_dlq_url,
     ] {
         for body in drained(rig, queue).await {
             search.messages += 1;
             search.found.extend(grave.scan(queue, body.as_bytes()));
         }
+    }
+    // What is published goes to whoever has a rule on the bus: not even personal data may be in it.
+    for body in drained(rig, outputs.outcomes_sample_queue_url.as_ref().unwrap()).await {
+        search.events += 1;
+        search.found.extend(all.scan("an outcome", body.as_bytes()));
     }
     search
 }

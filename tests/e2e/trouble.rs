@@ -21,9 +21,12 @@ pub(crate) async fn troubled(options: RigOptions, rules: Value) -> Rig {
     all.push(json!({ "when": {}, "fate": { "kind": "approve", "after_seconds": DAY_SECONDS } }));
     let rig = rig(options.faults(), all.into()).await;
     let outputs = rig.stack().outputs().clone();
-    for queue in
-        [&outputs.declines_queue_url, &outputs.evaluations_queue_url, &outputs.reconciliations_queue_url]
-    {
+    for queue in [
+        &outputs.declines_queue_url,
+        &outputs.evaluations_queue_url,
+        &outputs.reconciliations_queue_url,
+        &outputs.transmissions_queue_url,
+    ] {
         set(&rig, queue, QueueAttributeName::VisibilityTimeout, "2").await;
     }
     rig
@@ -101,6 +104,7 @@ pub(crate) async fn redrive(rig: &Rig) -> usize {
         (&outputs.declines_dlq_url, &outputs.declines_queue_url),
         (&outputs.evaluations_dlq_url, &outputs.evaluations_queue_url),
         (&outputs.reconciliations_dlq_url, &outputs.reconciliations_queue_url),
+        (&outputs.transmissions_dlq_url, &outputs.transmissions_queue_url),
     ];
     let (sqs, mut moved) = (rig.stack().sqs(), 0);
     for (dead, live) in queues {

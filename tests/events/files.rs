@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use crate::{schemas, sqs, webhooks};
+use crate::{asyncapi, outcomes, schemas, sqs, webhooks};
 
 /// The repository's root.
 pub(crate) fn root() -> PathBuf {
@@ -30,7 +30,9 @@ fn directory() -> PathBuf {
 
 /// What is generated, by path below `events/`.
 pub(crate) fn generated() -> Vec<(String, String)> {
-    [schemas::generated(), webhooks::generated(), sqs::generated()].concat()
+    let groups =
+        [schemas::generated, webhooks::generated, sqs::generated, outcomes::generated, asyncapi::generated];
+    groups.into_iter().flat_map(|generated| generated()).collect()
 }
 
 /// A file of the repository that is written by hand.

@@ -1,18 +1,18 @@
-//! The limits in the decline's schema are those of the code: just inside, both take it; just outside, both refuse it.
+//! The limits in the schemas of declines and transmissions are those of the code: just inside, both take it; just outside, both refuse it.
 
 use models::decline::METADATA_ENTRIES_MAX;
 use models::ids::{MERCHANT_ID_BYTES_MAX, ORDER_ID_BYTES_MAX};
 use models::text::TEXT_BYTES_MAX;
 use serde_json::{Map, Value, json};
 
-use crate::samples::screened;
+use crate::samples::{relayed, screened};
 use crate::{files, schemas};
 
-fn with(pointer: &str, value: &Value) -> Value {
-    let mut decline = files::json("decline.json");
+fn with(sample: &str, pointer: &str, value: &Value) -> Value {
+    let mut message = files::json(sample);
     let (parent, name) = pointer.rsplit_once('/').unwrap();
-    decline.pointer_mut(parent).unwrap()[name] = value.clone();
-    decline
+    message.pointer_mut(parent).unwrap()[name] = value.clone();
+    message
 }
 
 fn entries(count: usize) -> Value {
@@ -20,7 +20,9 @@ fn entries(count: usize) -> Value {
 }
 
 /// Field, what is taken, what is refused.
-fn cases() -> Vec<(&'static str, Vec<Value>, Vec<Value>)> {
+type Case = (&'static str, Vec<Value>, Vec<Value>);
+
+fn cases() -> Vec<Case> {
     let text = |length: usize| json!("x".repeat(length));
     vec![
         ("/version", vec![json!(1)], vec![json!(0), json!(2), json!("1")]),
@@ -91,7 +93,7 @@ fn schema_and_screening_agree_at_the_edge_and_one_past_it() {
     for (pointer, taken, refused) in cases() {
         for (values, expected) in [(taken, true), (refused, false)] {
             for value in values {
-                let decline = with(pointer, &value);
+                let decline = with("decline.json", pointer, &value);
                 assert_eq!(schema.is_valid(&decline), expected, "schema: {pointer} = {value}");
                 let screened = screened(&decline);
                 assert_eq!(screened.is_ok(), expected, "code: {pointer} = {value}: {screened:?}");
@@ -100,10 +102,53 @@ fn schema_and_screening_agree_at_the_edge_and_one_past_it() {
     }
 }
 
+/// Beside what a decline has as well.
+fn cases_of_transmissions() -> Vec<Case> {
+    let text = |length: usize| json!("x".repeat(length));
+    vec![
+        ("/version", vec![json!(1)], vec![json!(0), json!(2), json!("1")]),
+        ("/approved", vec![json!(true), json!(false)], vec![json!("true"), Value::Null]),
+        ("/merchant_initiated", vec![json!(true), json!(false)], vec![json!(1), Value::Null]),
+        ("/occurred_at", vec![json!("2026-11-21T10:58:12+01:00")], vec![json!("2026-11-21"), json!(1)]),
+        (
+            "/transaction/id",
+            vec![text(TEXT_BYTES_MAX), json!("a b")],
+            vec![text(TEXT_BYTES_MAX + 1), json!("")],
+        ),
+        ("/subscription", vec![Value::Null], vec![json!({})]),
+        ("/billing_address", vec![Value::Null], vec![json!({})]),
+        ("/billing_address/country_code", vec![json!("US")], vec![json!("us"), json!("USA")]),
+        (
+            "/card/bin",
+            vec![json!("400000"), json!("40000000")],
+            vec![json!("40000"), json!("400000000"), json!("40000x"), Value::Null],
+        ),
+        ("/card/last4", vec![json!("0000")], vec![json!("318"), json!("31844"), json!("31x4"), Value::Null]),
+        ("/card/token", vec![], vec![json!("D3E10716-6AAC-4EB8-A74D-C1A3027F1D96")]),
+        ("/card/expiry_month", vec![json!(1), json!(12), Value::Null], vec![json!(0), json!(13)]),
+        ("/card/expiry_year", vec![json!(2000), json!(2100), Value::Null], vec![json!(1999), json!(2101)]),
+    ]
+}
+
+#[test]
+fn schema_and_screening_of_transmissions_agree_at_the_edge_and_one_past_it() {
+    let schema = schemas::validator("transmission");
+    for (pointer, taken, refused) in cases_of_transmissions() {
+        for (values, expected) in [(taken, true), (refused, false)] {
+            for value in values {
+                let message = with("transmission.json", pointer, &value);
+                assert_eq!(schema.is_valid(&message), expected, "schema: {pointer} = {value}");
+                let relayed = relayed(&message);
+                assert_eq!(relayed.is_ok(), expected, "code: {pointer} = {value}: {relayed:?}");
+            }
+        }
+    }
+}
+
 /// Lengths are bytes in the code and characters in a schema: the page says so, and the code is the stricter one.
 #[test]
 fn a_text_s_length_is_counted_in_bytes() {
-    let decline = with("/billing_address/city", &json!("é".repeat(TEXT_BYTES_MAX)));
+    let decline = with("decline.json", "/billing_address/city", &json!("é".repeat(TEXT_BYTES_MAX)));
     assert!(schemas::validator("decline").is_valid(&decline));
     assert!(screened(&decline).is_err());
 }

@@ -5,9 +5,11 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod asyncapi;
 mod files;
 mod limits;
 mod mutations;
+mod outcomes;
 mod page;
 mod refine;
 mod samples;
@@ -41,7 +43,7 @@ fn every_file_is_checked_by_its_name() {
     for path in files.iter().filter(|path| *path != "README.md") {
         let named = match path.split_once('/') {
             None => format!("`{path}`"),
-            // Twelve events and as many schemas as messages: the directory is named, not each file.
+            // Each event and each message has its own: the directory is named, not each file.
             Some((directory, _)) => format!("`{directory}/"),
         };
         assert!(readme.contains(&named), "README.md does not say what {path} is");
@@ -51,9 +53,11 @@ fn every_file_is_checked_by_its_name() {
 fn check(path: &str) {
     match path {
         "README.md" => {}
-        "sqs-decline.json" | "sqs-evaluation.json" => sqs::check(path),
+        asyncapi::PATH => asyncapi::check(),
+        "sqs-decline.json" | "sqs-evaluation.json" | "sqs-transmission.json" => sqs::check(path),
         _ => match path.split_once('/') {
             Some(("schemas", name)) => schemas::check(name),
+            Some(("outcomes", name)) => outcomes::check(name),
             Some(("webhooks", name)) => webhooks::check(name),
             Some(_) => panic!("no check knows events/{path}"),
             None => samples::check(path),

@@ -96,7 +96,7 @@ fn a_missing_field_is_refused_where_it_is_required() {
                 needed += 1;
             } else {
                 // That is what makes it minimal.
-                assert_ne!(sample.path, "decline-minimal.json", "{at:?} is not required");
+                assert!(!sample.path.ends_with("-minimal.json"), "{}: {at:?} is not required", sample.path);
             }
         }
         assert_eq!(needed == 0, sample.schema == "schedule", "{}", sample.path);
@@ -117,7 +117,7 @@ fn null_is_taken_for_what_may_be_absent() {
             let Some(fields) = object(&mut without, parent) else { continue };
             fields.remove(name).unwrap();
             let has_default =
-                ["metadata", "card_not_present", "sites", "currencies"].contains(&name.as_str());
+                ["metadata", "card_not_present", "sites", "currencies", "transmit"].contains(&name.as_str());
             let is_entry = FREE.contains(&pointer(parent).as_str());
             if !has_default && !is_entry {
                 let is_optional = is_taken(sample, &schema, &without, &format!("without {at:?}"));

@@ -35,7 +35,9 @@ fn fields(schema: &Value, object: &Value, at: &str, found: &mut BTreeMap<String,
         object["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     for (name, field) in object["properties"].as_object().unwrap() {
         let path = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
-        let inner = field["$ref"].as_str().and_then(|target| schema.pointer(target.trim_start_matches('#')));
+        // An object that may be absent is one of two things.
+        let target = field["$ref"].as_str().or(field["anyOf"][0]["$ref"].as_str());
+        let inner = target.and_then(|target| schema.pointer(target.trim_start_matches('#')));
         match inner.filter(|inner| inner["properties"].is_object()) {
             Some(inner) => fields(schema, inner, &path, found),
             None => {
@@ -46,11 +48,18 @@ fn fields(schema: &Value, object: &Value, at: &str, found: &mut BTreeMap<String,
 }
 
 #[test]
-fn every_field_of_the_decline_has_its_row() {
-    let schema = files::json(&schemas::path("decline"));
-    let mut expected = BTreeMap::new();
-    fields(&schema, &schema, "", &mut expected);
-    let told: BTreeMap<String, bool> = rows("Every field")
+fn every_field_of_a_message_has_its_row() {
+    for (schema, heading) in [("decline", "Every field"), ("transmission", "Every field of a transmission")] {
+        let schema = files::json(&schemas::path(schema));
+        let mut expected = BTreeMap::new();
+        fields(&schema, &schema, "", &mut expected);
+        assert_eq!(told_fields(heading), expected);
+    }
+}
+
+/// The fields in a section's table, and whether they are said to be required.
+fn told_fields(heading: &str) -> BTreeMap<String, bool> {
+    rows(heading)
         .iter()
         .map(|row| {
             (
@@ -62,8 +71,7 @@ fn every_field_of_the_decline_has_its_row() {
                 },
             )
         })
-        .collect();
-    assert_eq!(told, expected);
+        .collect()
 }
 
 /// The sample with the optional fields that it leaves out.
@@ -105,12 +113,34 @@ fn the_page_says_where_every_field_of_the_request_comes_from() {
 }
 
 #[test]
+fn the_page_says_where_every_field_of_a_transmission_comes_from() {
+    let mut transmission = files::json("transmission.json");
+    transmission["subscription"]["payments_total"] = json!(12);
+    transmission["billing_address"]["line2"] = json!("Apt 2");
+    transmission["billing_address"]["phone"] = json!("+15551234567");
+    let transmission = samples::relayed(&transmission).unwrap();
+    let merchant = samples::merchant("merchant.json");
+    let site = merchant.site(Some("plans")).unwrap();
+    let request = flexfactor::transmit_request(&transmission, &merchant, &site).unwrap();
+    let mut sent = BTreeSet::new();
+    leaves(&serde_json::to_value(request).unwrap(), "", &mut sent);
+    let heading = "Every field of a transmission";
+    let mut told: BTreeSet<String> = rows(heading).iter().flat_map(|row| codes(&row[4])).collect();
+    told.extend(rows("What is added to a transmission").iter().map(|row| codes(&row[0]).remove(0)));
+    assert_eq!(told, sent);
+}
+
+#[test]
 fn every_rule_is_told() {
-    let told: Vec<String> =
-        rows("Why a decline is refused").iter().map(|row| codes(&row[0]).remove(0)).collect();
-    let expected: BTreeSet<String> = Rule::ALL.iter().map(|rule| rule.code().to_owned()).collect();
-    assert_eq!(told.len(), expected.len(), "{told:?}");
-    assert_eq!(told.into_iter().collect::<BTreeSet<_>>(), expected);
+    for (heading, rules) in [
+        ("Why a decline is refused", Rule::OF_DECLINES),
+        ("Why a transmission is refused", Rule::OF_TRANSMISSIONS),
+    ] {
+        let told: Vec<String> = rows(heading).iter().map(|row| codes(&row[0]).remove(0)).collect();
+        let expected: BTreeSet<String> = rules.iter().map(|rule| rule.code().to_owned()).collect();
+        assert_eq!(told.len(), expected.len(), "{told:?}");
+        assert_eq!(told.into_iter().collect::<BTreeSet<_>>(), expected);
+    }
 }
 
 #[test]
@@ -129,6 +159,9 @@ fn limits_and_defaults_are_the_code_s() {
         format!("`WindowDaysMax`, {}", samples::template_default("WindowDaysMax")),
         format!("`WindowDaysDefault`, {}", samples::template_default("WindowDaysDefault")),
         format!("`RejectedCopyDays`, {} days", samples::template_default("RejectedCopyDays")),
+        format!("`TransmissionAgeMaxSeconds`, {}", samples::template_default("TransmissionAgeMaxSeconds")),
+        format!("`TransmissionRetrySeconds`, {}", samples::template_default("TransmissionRetrySeconds")),
+        format!("`TransmissionCopyDays`, {} days", samples::template_default("TransmissionCopyDays")),
     ] {
         assert!(page.contains(&told), "docs/messages.md does not say: {told}");
     }

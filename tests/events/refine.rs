@@ -5,8 +5,10 @@
 //! against the code that enforces it.
 
 use models::decline::{DECLINE_VERSION, METADATA_ENTRIES_MAX};
-use models::ids::{MERCHANT_ID_BYTES_MAX, ORDER_ID_BYTES_MAX};
+use models::ids::{MERCHANT_ID_BYTES_MAX, ORDER_ID_BYTES_MAX, PROVIDER_ORDER_ID_BYTES_MAX};
+use models::outcome::OUTCOME_VERSION;
 use models::text::TEXT_BYTES_MAX;
+use models::transmission::TRANSMISSION_VERSION;
 use serde_json::{Value, json};
 
 /// A derived schema with its limits, ready to be published.
@@ -15,7 +17,9 @@ pub(crate) fn refine(name: &str, mut schema: Value) -> Value {
     refine_types(&mut schema);
     match name {
         "decline" => refine_decline(&mut schema),
+        "transmission" => refine_transmission(&mut schema),
         "merchant-secret" => refine_secret(&mut schema),
+        "outcome-order" | "outcome-decline" => refine_outcome(&mut schema),
         _ => {}
     }
     schema["$comment"] = json!(
@@ -61,6 +65,11 @@ fn refine_types(schema: &mut Value) {
         ),
         ("OrderId", json!({"minLength": 1, "maxLength": ORDER_ID_BYTES_MAX, "pattern": "^[!-~]+$"})),
         (
+            "ProviderOrderId",
+            json!({"minLength": 1, "maxLength": PROVIDER_ORDER_ID_BYTES_MAX, "pattern": "^[!-~]+$"}),
+        ),
+        ("OutcomeId", json!({"pattern": "^[0-9a-f]{64}$"})),
+        (
             "Text",
             json!({
                 "minLength": 1,
@@ -88,21 +97,48 @@ fn refine_decline(schema: &mut Value) {
             "/properties/metadata",
             json!({"maxProperties": METADATA_ENTRIES_MAX, "propertyNames": {"$ref": "#/$defs/Text"}}),
         ),
-        ("/$defs/Address/properties/country_code", json!({"pattern": "^[A-Z]{2}$"})),
-        ("/$defs/Card/properties/bin", json!({"pattern": "^[0-9]{6,8}$"})),
-        ("/$defs/Card/properties/last4", json!({"pattern": "^[0-9]{4}$"})),
-        ("/$defs/Card/properties/expiry_month", json!({"minimum": 1, "maximum": 12})),
-        ("/$defs/Card/properties/expiry_year", json!({"minimum": 2000, "maximum": 2100})),
     ];
     for (pointer, limits) in limits {
         add(field(schema, pointer), limits);
     }
-    // Bounds beside the one value that is taken would only be noise.
-    let version = field(schema, "/properties/version");
-    *version = json!({"description": version["description"], "type": "integer", "const": DECLINE_VERSION});
+    refine_country(schema);
+    refine_card(schema, "Card");
+    refine_version(schema, DECLINE_VERSION);
     let described = field(schema, "/properties/window_days/description");
     *described =
         format!("{} 14 to 21 unless the deployment is set otherwise.", described.as_str().unwrap()).into();
+}
+
+fn refine_outcome(schema: &mut Value) {
+    let version = field(schema, "/properties/version");
+    *version = json!({"description": version["description"], "type": "integer", "const": OUTCOME_VERSION});
+}
+
+fn refine_transmission(schema: &mut Value) {
+    refine_country(schema);
+    refine_card(schema, "ShownCard");
+    refine_version(schema, TRANSMISSION_VERSION);
+}
+
+fn refine_country(schema: &mut Value) {
+    add(field(schema, "/$defs/Address/properties/country_code"), json!({"pattern": "^[A-Z]{2}$"}));
+}
+
+fn refine_card(schema: &mut Value, name: &str) {
+    for (property, limits) in [
+        ("bin", json!({"pattern": "^[0-9]{6,8}$"})),
+        ("last4", json!({"pattern": "^[0-9]{4}$"})),
+        ("expiry_month", json!({"minimum": 1, "maximum": 12})),
+        ("expiry_year", json!({"minimum": 2000, "maximum": 2100})),
+    ] {
+        add(field(schema, &format!("/$defs/{name}/properties/{property}")), limits);
+    }
+}
+
+/// Bounds beside the one value that is taken would only be noise.
+fn refine_version(schema: &mut Value, version: u32) {
+    let found = field(schema, "/properties/version");
+    *found = json!({"description": found["description"], "type": "integer", "const": version});
 }
 
 fn refine_secret(schema: &mut Value) {

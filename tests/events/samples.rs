@@ -4,9 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_kit::queue::OrderMessage;
 use lambda_kit::secrets::MerchantSecret;
 use models::decline::Decline;
-use models::merchant::{Merchant, Mode};
+use models::merchant::{Merchant, Mode, Transmit};
 use models::refusal::Refusal;
 use models::screening::{self, Limits};
+use models::transmission::{self, Transmission};
 use serde_json::Value;
 
 use crate::{files, schemas};
@@ -21,7 +22,7 @@ pub(crate) struct Sample {
     pub(crate) read: fn(&Value) -> Result<(), String>,
 }
 
-pub(crate) const ALL: [Sample; 7] = [
+pub(crate) const ALL: [Sample; 9] = [
     Sample { path: "decline.json", schema: "decline", is_closed: true, read: read_decline },
     Sample { path: "decline-minimal.json", schema: "decline", is_closed: true, read: read_decline },
     Sample { path: "merchant.json", schema: "merchant", is_closed: true, read: read_as::<Merchant> },
@@ -34,6 +35,13 @@ pub(crate) const ALL: [Sample; 7] = [
     Sample { path: "merchant-secret.json", schema: "merchant-secret", is_closed: false, read: read_secret },
     Sample { path: "evaluation.json", schema: "evaluation", is_closed: false, read: read_as::<OrderMessage> },
     Sample { path: "schedule.json", schema: "schedule", is_closed: true, read: read_as::<Scheduled> },
+    Sample { path: "transmission.json", schema: "transmission", is_closed: true, read: read_transmission },
+    Sample {
+        path: "transmission-minimal.json",
+        schema: "transmission",
+        is_closed: true,
+        read: read_transmission,
+    },
 ];
 
 fn read_as<T: serde::de::DeserializeOwned>(value: &Value) -> Result<(), String> {
@@ -42,6 +50,10 @@ fn read_as<T: serde::de::DeserializeOwned>(value: &Value) -> Result<(), String> 
 
 fn read_decline(value: &Value) -> Result<(), String> {
     screened(value).map(|_| ()).map_err(|refusal| format!("{refusal:?}"))
+}
+
+fn read_transmission(value: &Value) -> Result<(), String> {
+    relayed(value).map(|_| ()).map_err(|refusal| format!("{refusal:?}"))
 }
 
 fn read_secret(value: &Value) -> Result<(), String> {
@@ -57,6 +69,18 @@ pub(crate) fn screened(value: &Value) -> Result<Decline, Refusal> {
     (merchant.amount_minor_min, merchant.amount_minor_max) = (None, None);
     let now = decline.declined_at + SignedDuration::from_mins(1);
     screening::screen(decline, Some(&merchant), &template_limits(), now).map(|screened| screened.decline)
+}
+
+/// What transmit-relay does with a transmission: read it, then screen it, a minute later, for a merchant that wants all.
+pub(crate) fn relayed(value: &Value) -> Result<Transmission, Refusal> {
+    let transmission = transmission::read(value)?;
+    let mut merchant = merchant("merchant.json");
+    merchant.transmit = Transmit::All;
+    let age_max = template_default("TransmissionAgeMaxSeconds").parse().unwrap();
+    let (age_max, now) =
+        (SignedDuration::from_secs(age_max), transmission.occurred_at + SignedDuration::from_mins(1));
+    transmission::screen(&transmission, Some(&merchant), age_max, now)?;
+    Ok(transmission)
 }
 
 pub(crate) fn merchant(path: &str) -> Merchant {
@@ -123,4 +147,15 @@ fn the_secret_holds_published_values_only() {
     assert_eq!(secret["app_key"], account.app_key);
     assert_eq!(secret["app_secret"], account.app_secret);
     assert_eq!(secret["webhook_keys"], serde_json::json!([sandbox::webhook::sign::vector::KEY]));
+}
+
+#[test]
+fn the_transmissions_are_wanted_by_the_sample_merchant() {
+    let merchant = merchant("merchant.json");
+    assert_eq!(merchant.transmit, Transmit::Approvals);
+    for path in ["transmission.json", "transmission-minimal.json"] {
+        let transmission = transmission::read(&files::json(path)).unwrap();
+        let (age_max, now) = (SignedDuration::from_hours(24), transmission.occurred_at);
+        assert!(transmission::screen(&transmission, Some(&merchant), age_max, now).is_ok(), "{path}");
+    }
 }

@@ -1,4 +1,4 @@
-//! The schemas, generated from the types that read the messages.
+//! The schemas, generated from the types that read the messages and write the events.
 
 use jsonschema::Validator;
 use schemars::generate::SchemaSettings;
@@ -8,7 +8,16 @@ use serde_json::Value;
 use crate::{files, refine};
 
 /// The messages that have a schema.
-pub(crate) const ALL: [&str; 5] = ["decline", "evaluation", "merchant", "merchant-secret", "schedule"];
+pub(crate) const ALL: [&str; 8] = [
+    "decline",
+    "evaluation",
+    "merchant",
+    "merchant-secret",
+    "outcome-decline",
+    "outcome-order",
+    "schedule",
+    "transmission",
+];
 
 pub(crate) fn generated() -> Vec<(String, String)> {
     let content = |name| files::pretty(&Schema::try_from(generate(name)).unwrap());
@@ -20,13 +29,16 @@ pub(crate) fn path(name: &str) -> String {
     format!("schemas/{name}.schema.json")
 }
 
-fn generate(name: &str) -> Value {
+pub(crate) fn generate(name: &str) -> Value {
     let derived = match name {
         "decline" => derive::<models::decline::Decline>(),
         "evaluation" => derive::<lambda_kit::queue::OrderMessage>(),
         "merchant" => derive::<models::merchant::Merchant>(),
         "merchant-secret" => derive::<lambda_kit::secrets::MerchantSecret>(),
+        "outcome-decline" => derive_published::<models::outcome::DeclineOutcome>(),
+        "outcome-order" => derive_published::<models::outcome::OrderOutcome>(),
         "schedule" => derive::<expiry_sweep::sweep::Scheduled>(),
+        "transmission" => derive::<models::transmission::Transmission>(),
         other => panic!("no type has the schema {other}"),
     };
     refine::refine(name, derived)
@@ -34,6 +46,12 @@ fn generate(name: &str) -> Value {
 
 fn derive<T: JsonSchema>() -> Value {
     let generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
+    generator.into_root_schema_for::<T>().to_value()
+}
+
+/// Of what we write: what is not there is `null`, and no field is ever missing.
+fn derive_published<T: JsonSchema>() -> Value {
+    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
     generator.into_root_schema_for::<T>().to_value()
 }
 

@@ -5,6 +5,7 @@ use lambda_kit::batch::Record;
 use lambda_kit::queue::OrderMessage;
 use models::decline::Decline;
 use models::screening;
+use models::transmission::{self, Transmission};
 use serde_json::{Value, json};
 
 use crate::files;
@@ -12,6 +13,8 @@ use crate::files;
 pub(crate) fn generated() -> Vec<(String, String)> {
     // Through the types, so that the bodies have their fields in the published order and on one line.
     let decline: Decline = serde_json::from_str(&files::repository("events/decline.json")).unwrap();
+    let transmission: Transmission =
+        serde_json::from_str(&files::repository("events/transmission.json")).unwrap();
     let order: OrderMessage = serde_json::from_str(&files::repository("events/evaluation.json")).unwrap();
     vec![
         event(
@@ -25,6 +28,12 @@ pub(crate) fn generated() -> Vec<(String, String)> {
             "evaluations",
             "c2e8a7d0-41bf-4f93-8d5c-b7e1f0a9d3c6",
             &serde_json::to_string(&order).unwrap(),
+        ),
+        event(
+            "transmission",
+            "transmissions",
+            "7e0d3b52-98a6-4c1f-b2d7-4f6a8e1c5d90",
+            &serde_json::to_string(&transmission).unwrap(),
         ),
     ]
 }
@@ -64,6 +73,9 @@ pub(crate) fn check(path: &str) {
         }
         "evaluation.json" => {
             serde_json::from_str::<OrderMessage>(&record.body).unwrap();
+        }
+        "transmission.json" => {
+            transmission::read(&screening::parse(&record.body).unwrap()).unwrap();
         }
         other => panic!("no function takes {other} from a queue"),
     }

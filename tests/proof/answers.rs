@@ -40,7 +40,16 @@ fn generated() -> String {
          reached, the message stays on the queue.\n\n\
          | rule | what is wrong |\n|---|---|\n",
     );
-    for rule in Rule::ALL {
+    for rule in Rule::OF_DECLINES {
+        writeln!(text, "| `{}` | {} |", rule.code(), rule.about()).unwrap();
+    }
+    text.push_str(
+        "\n## Transmissions\n\n\
+         As with declines. Beside these, what FlexFactor refuses is parked in its words, and what can't be delivered in time \
+         with the reason of the last try.\n\n\
+         | rule | what is wrong |\n|---|---|\n",
+    );
+    for rule in Rule::OF_TRANSMISSIONS {
         writeln!(text, "| `{}` | {} |", rule.code(), rule.about()).unwrap();
     }
     text

@@ -7,7 +7,7 @@ use lambda_kit::clock::{Clock, Random};
 use lambda_kit::queue::{FanOut, HandOn};
 use lambda_kit::secrets::FindSecret;
 use models::card_guard::redact_text;
-use models::ids::OrderKey;
+use models::ids::{IdempotencyKey, OrderKey};
 use models::order::Order;
 use models::refund::{
     self, Refund, RefundId, RefundOutcome, RefundRequest, RefundState, Reserve, ReserveRefused, Totals,
@@ -54,7 +54,8 @@ where
         let caller_key = idempotency_key(request)?;
         let body: RefundBody = json(request, "a refund")?;
         check_reason(body.reason.as_deref())?;
-        let wanted = RefundRequest { id: RefundId::of(key, &caller_key), amount: body.amount };
+        let asking = IdempotencyKey::from_random(self.intake.clock.bytes());
+        let wanted = RefundRequest { id: RefundId::of(key, &caller_key), amount: body.amount, asking };
         if let Reserved::Now(order, account) = self.reserve(key, &wanted).await? {
             let outcome = self.send(&order, &account, &wanted, body.reason.as_deref()).await;
             self.settle(*order, &wanted.id, &outcome).await?;

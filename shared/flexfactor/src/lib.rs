@@ -20,9 +20,9 @@ pub use account::{Account, Credentials};
 pub use calls::{
     AmountNames, AmountUnit, CancelExternally, CancelOrder, CaptureOrder, Capturing, Evaluate,
     EvaluateAnswer, FindOrder, ListNames, ListOrders, Listed, Listing, Lookup, OrderAnswer, OutcomeAnswer,
-    ReadOrder, ReadOutcome, RefundOrder, Refunding,
+    ReadOrder, ReadOutcome, RefundOrder, Refunding, Transmit, TransmitAnswer,
 };
 pub use client::{Client, ClientConfig, ClientError};
 pub use error::words_of;
 pub use outcome::{Lost, Outcome, Refused};
-pub use request::{RequestError, evaluate_request};
+pub use request::{RequestError, evaluate_request, transmit_request};

@@ -1,16 +1,21 @@
-//! The evaluate request of a stored decline.
+//! The requests that are made of messages: `/evaluate` of a stored decline, `/transmit` of a transmission.
 
 use jiff::Timestamp;
-use models::decline::{Address, Card, Decline, Subscription, Transaction};
+use models::decline::{Address, Card, Customer, Decline, Subscription, Transaction};
 use models::ids::IdempotencyKey;
 use models::merchant::{Merchant, Mode, Site};
-use models::money::DecimalError;
+use models::money::{DecimalError, Money};
 use models::text::Text;
 use models::time::to_text;
+use models::transmission::{ShownCard, Transmission};
 
 use crate::wire::evaluate as wire;
+use crate::wire::transmit::{ShownMethod, TransmitRequest};
 
-/// Why a decline can't be sent. Screening rules it out.
+/// Authorisations need an account that is set up for them.
+const PURCHASE: &str = "PURCHASE";
+
+/// Why a message can't be sent. Screening rules it out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// The price can't be written.
@@ -37,20 +42,16 @@ pub fn evaluate_request<'a>(
         mid: &merchant.mid,
         site_id: site.site_id.as_deref(),
         site_url: site.site_url.as_deref(),
-        transaction_type: "PURCHASE",
+        transaction_type: PURCHASE,
         is_mit: true,
         is_recurring: decline.recurring,
         expiry_date_utc: match merchant.mode {
             Mode::Managed => Some(to_text(expires_at)),
             Mode::Unmanaged => None,
         },
-        transaction: transaction(decline, &decline.transaction),
+        transaction: transaction(&decline.transaction, decline.declined_at, decline.amount),
         subscription: subscription(&decline.subscription)?,
-        payer: wire::Payer {
-            id: shown(decline.customer.id.as_ref()),
-            email: decline.customer.email.as_str(),
-            phone: shown(decline.customer.phone.as_ref()),
-        },
+        payer: payer(&decline.customer),
         billing_information: address(&decline.billing_address),
         payment_method: payment_method(&decline.card),
         additional_fields: decline
@@ -61,17 +62,51 @@ pub fn evaluate_request<'a>(
     })
 }
 
+/// Builds the request. `site` comes from [`Merchant::site`].
+///
+/// # Errors
+/// See [`RequestError`].
+pub fn transmit_request<'a>(
+    transmission: &'a Transmission,
+    merchant: &'a Merchant,
+    site: &'a Site,
+) -> Result<TransmitRequest<'a>, RequestError> {
+    Ok(TransmitRequest {
+        is_declined: !transmission.approved,
+        order_id: transmission.order_id.as_str(),
+        mid: &merchant.mid,
+        site_id: site.site_id.as_deref(),
+        site_url: site.site_url.as_deref(),
+        transaction_type: PURCHASE,
+        is_mit: transmission.merchant_initiated,
+        is_recurring: transmission.recurring,
+        transaction: transaction(&transmission.transaction, transmission.occurred_at, transmission.amount),
+        subscription: transmission.subscription.as_ref().map(subscription).transpose()?,
+        payer: payer(&transmission.customer),
+        billing_information: transmission.billing_address.as_ref().map(address),
+        payment_method: shown_method(&transmission.card),
+    })
+}
+
 fn shown(text: Option<&Text>) -> Option<&str> {
     text.map(Text::as_str)
 }
 
-fn transaction<'a>(decline: &Decline, transaction: &'a Transaction) -> wire::Transaction<'a> {
+fn payer(customer: &Customer) -> wire::Payer<'_> {
+    wire::Payer {
+        id: shown(customer.id.as_ref()),
+        email: customer.email.as_str(),
+        phone: shown(customer.phone.as_ref()),
+    }
+}
+
+fn transaction(transaction: &Transaction, at: Timestamp, amount: Money) -> wire::Transaction<'_> {
     wire::Transaction {
         id: transaction.id.as_str(),
-        timestamp_utc: to_text(decline.declined_at),
+        timestamp_utc: to_text(at),
         timezone_utc_offset: 0,
-        amount: decline.amount.minor.get(),
-        currency: decline.amount.currency.code(),
+        amount: amount.minor.get(),
+        currency: amount.currency.code(),
         response_code: transaction.response_code.as_str(),
         response_code_source: transaction.response_code_source.as_str(),
         response_description: shown(transaction.response_text.as_ref()),
@@ -123,6 +158,19 @@ fn payment_method(card: &Card) -> wire::PaymentMethod<'_> {
         card_last4_digits: shown(card.last4.as_ref()),
         card_number: card.token.to_string(),
         token: true,
+    }
+}
+
+fn shown_method(card: &ShownCard) -> ShownMethod<'_> {
+    ShownMethod {
+        holder_name: shown(card.holder.as_ref()),
+        card_type: shown(card.kind.as_ref()),
+        card_brand: shown(card.brand.as_ref()),
+        card_country: shown(card.country.as_ref()),
+        expiration_month: card.expiry_month,
+        expiration_year: card.expiry_year,
+        card_bin_number: card.bin.as_str(),
+        card_last4_digits: card.last4.as_str(),
     }
 }
 
@@ -184,5 +232,39 @@ mod tests {
     fn only_a_managed_order_carries_its_expiry() {
         assert_eq!(request(Mode::Managed)["expiryDateUtc"], "2026-12-12T10:00:00.000Z");
         assert_eq!(request(Mode::Unmanaged).get("expiryDateUtc"), None);
+    }
+
+    /// Documented as required: ff/transmit-1; and `/evaluate`'s schema minus three fields and the card's number.
+    #[test]
+    fn a_transmission_has_what_evaluate_has_without_the_card_and_the_keys() {
+        let transmission: Transmission =
+            serde_json::from_str(include_str!("../../../events/transmission.json")).unwrap();
+        let merchant: Merchant = serde_json::from_value(json!({
+            "enabled": true, "mode": "managed", "environment": "sandbox", "mid": "m",
+            "sites": {"plans": {"site_id": "s", "site_url": "https://plans.example"}}
+        }))
+        .unwrap();
+        let site = merchant.site(Some("plans")).unwrap();
+        let sent = serde_json::to_value(transmit_request(&transmission, &merchant, &site).unwrap()).unwrap();
+        for name in
+            ["isDeclined", "orderId", "isMIT", "transaction", "payer", "paymentMethod", "mid", "siteUrl"]
+        {
+            assert!(!sent[name].is_null(), "{name}");
+        }
+        let names = |value: &Value| -> std::collections::BTreeSet<String> {
+            value.as_object().unwrap().keys().cloned().collect()
+        };
+        let evaluate = request(Mode::Managed);
+        let without = |value: &Value, left_out: &[&str]| -> std::collections::BTreeSet<String> {
+            names(value).into_iter().filter(|name| !left_out.contains(&name.as_str())).collect()
+        };
+        let own = ["idempotencyKey", "expiryDateUtc", "additionalFields"];
+        assert_eq!(names(&sent), without(&evaluate, &own));
+        let card = without(&evaluate["paymentMethod"], &["cardNumber", "Token"]);
+        assert_eq!(names(&sent["paymentMethod"]), card);
+        assert_eq!(names(&sent["transaction"]), names(&evaluate["transaction"]));
+        assert_eq!((&sent["isDeclined"], &sent["transaction"]["amount"]), (&json!(false), &json!(1999)));
+        assert_eq!(sent["transaction"]["timestampUtc"], "2026-11-21T09:58:12.000Z");
+        assert_eq!(sent["subscription"]["price"], "19.99");
     }
 }

@@ -13,7 +13,7 @@ use flexfactor::mapping::{EvaluateStatus, OrderStatus};
 use flexfactor::{
     Account, AmountNames, AmountUnit, CancelExternally, CancelOrder, CaptureOrder, Capturing, Client,
     ClientConfig, Credentials, Evaluate, EvaluateAnswer, FindOrder, ListNames, ListOrders, Listed, Listing,
-    Lookup, Lost, Outcome, ReadOrder, ReadOutcome, RefundOrder, Refunding, Refused,
+    Lookup, Lost, Outcome, ReadOrder, ReadOutcome, RefundOrder, Refunding, Refused, Transmit, TransmitAnswer,
 };
 use jiff::Timestamp;
 use models::ids::{IdempotencyKey, ProviderOrderId};
@@ -110,6 +110,18 @@ impl Server {
         self.client.evaluate(&account(), &request, self.now).await
     }
 
+    async fn transmit(&self) -> Outcome<TransmitAnswer> {
+        let transmission: models::transmission::Transmission =
+            serde_json::from_str(include_str!("../../../events/transmission.json")).unwrap();
+        let merchant: Merchant = serde_json::from_str(
+            r#"{"enabled":true,"mode":"managed","environment":"sandbox","mid":"m","sites":{"plans":{}}}"#,
+        )
+        .unwrap();
+        let site = merchant.site(Some("plans")).unwrap();
+        let request = flexfactor::transmit_request(&transmission, &merchant, &site).unwrap();
+        self.client.transmit(&account(), &request, self.now).await
+    }
+
     fn calls(&self) -> Vec<String> {
         self.script.calls.lock().unwrap().clone()
     }
@@ -125,6 +137,30 @@ async fn a_recorded_answer_is_read() {
     let Outcome::Done(answer) = server.evaluate().await else { panic!() };
     assert_eq!(answer.status, EvaluateStatus::Submitted);
     assert_eq!(answer.provider_order.as_str(), "ca7bb327-a750-412d-a9c3-050d72b3f0c5");
+}
+
+#[tokio::test]
+async fn a_transmission_is_taken_refused_or_not_known_to_have_arrived() {
+    let taken = r#"{"success":true,"result":"success","status":200,"statusCode":null,"errors":[],
+        "customProperties":{},"transmitId":"5e0f7a3c-1b7e-4d56-9a8c-2f4e6d8b0c1a"}"#;
+    let refused = r#"{"Transaction.Id":["The Id field is required."]}"#;
+    let server = server([
+        Some((200, taken)),
+        Some((400, refused)),
+        Some((409, "")),
+        Some((503, "")),
+        Some((200, "{}")),
+        None,
+    ])
+    .await;
+    let id = "5e0f7a3c-1b7e-4d56-9a8c-2f4e6d8b0c1a".parse().ok();
+    assert_eq!(server.transmit().await, Outcome::Done(TransmitAnswer { transmit_id: id }));
+    let words = "Transaction.Id: The Id field is required.".to_owned();
+    assert_eq!(server.transmit().await, Outcome::Refused(Refused { http: 400, words }));
+    for lost in [Lost::Busy(409), Lost::ServerFailed(503), Lost::Malformed, Lost::TimedOut] {
+        assert_eq!(server.transmit().await, Outcome::Unknown(lost));
+    }
+    assert_eq!(server.calls()[0], "/v1/transmit Bearer t1");
 }
 
 #[tokio::test]

@@ -134,17 +134,37 @@ impl HandOn for EvaluationsQueue {
 
 impl Postpone for EvaluationsQueue {
     async fn postpone(&self, receipt: &str, delay: SignedDuration) -> Result<(), QueueError> {
-        let seconds = i32::try_from(delay.as_secs().clamp(0, VISIBILITY_SECONDS_MAX)).unwrap_or(0);
-        let sent = self
-            .client
-            .change_message_visibility()
-            .queue_url(&self.url)
-            .receipt_handle(receipt)
-            .visibility_timeout(seconds)
-            .send()
-            .await;
-        sent.map(|_| ()).map_err(|error| QueueError(describe(&error)))
+        hide(&self.client, &self.url, receipt, delay).await
     }
+}
+
+/// The transmissions queue.
+#[derive(Debug, Clone)]
+pub struct TransmissionsQueue {
+    client: Client,
+    url: String,
+}
+
+impl TransmissionsQueue {
+    /// The queue at `url`.
+    #[must_use]
+    pub fn new(client: Client, url: impl Into<String>) -> Self {
+        Self { client, url: url.into() }
+    }
+}
+
+impl Postpone for TransmissionsQueue {
+    async fn postpone(&self, receipt: &str, delay: SignedDuration) -> Result<(), QueueError> {
+        hide(&self.client, &self.url, receipt, delay).await
+    }
+}
+
+/// Hides a delivery, for at most as long as SQS can.
+async fn hide(client: &Client, url: &str, receipt: &str, delay: SignedDuration) -> Result<(), QueueError> {
+    let seconds = i32::try_from(delay.as_secs().clamp(0, VISIBILITY_SECONDS_MAX)).unwrap_or(0);
+    let request = client.change_message_visibility().queue_url(url).receipt_handle(receipt);
+    let sent = request.visibility_timeout(seconds).send().await;
+    sent.map(|_| ()).map_err(|error| QueueError(describe(&error)))
 }
 
 /// The reconciliations queue.

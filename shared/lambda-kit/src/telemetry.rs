@@ -25,15 +25,30 @@ pub mod metric {
     pub const FAILED_LOOKS: &str = "FailedLooks";
     /// A change of an order could not be entered into its history, or an order was deleted.
     pub const BROKEN_HISTORIES: &str = "BrokenHistories";
+    /// An event was put on the bus.
+    pub const PUBLISHED_OUTCOMES: &str = "PublishedOutcomes";
+    /// An event could not be published by this attempt; it is tried again.
+    pub const FAILED_OUTCOMES: &str = "FailedOutcomes";
     /// A decline was refused.
     pub const REJECTED_DECLINES: &str = "RejectedDeclines";
     /// Another decline came under an id that is taken.
     pub const DECLINE_CONFLICTS: &str = "DeclineConflicts";
+    /// A transmission broke a rule, or the provider refused it.
+    pub const REFUSED_TRANSMISSIONS: &str = "RefusedTransmissions";
+    /// Another transmission came under an id that is taken.
+    pub const TRANSMISSION_CONFLICTS: &str = "TransmissionConflicts";
+    /// A transmission could not be delivered in time.
+    pub const UNDELIVERED_TRANSMISSIONS: &str = "UndeliveredTransmissions";
 }
 
 /// Counts one.
 pub fn count(name: &'static str) {
     metrics::counter!(name).increment(1);
+}
+
+/// Counts several.
+pub fn count_many(name: &'static str, times: usize) {
+    metrics::counter!(name).increment(u64::try_from(times).unwrap_or(u64::MAX));
 }
 
 /// Where metrics are collected until the end of an invocation.

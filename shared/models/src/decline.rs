@@ -29,6 +29,7 @@ macro_rules! message {
         pub struct $name { $($(#[$field_doc])* pub $field: $ty),+ }
     )+};
 }
+pub(crate) use message;
 
 message! {
     /// A declined rebill.
@@ -68,11 +69,11 @@ message! {
         metadata: BTreeMap<Text, Text>,
     }
 
-    /// The declined transaction, as the processor answered.
+    /// The transaction, as the processor answered.
     Transaction {
         /// The processor's or the merchant's id of the transaction.
         id: Text,
-        /// The processor's decline code, as it came.
+        /// The processor's code of its answer, as it came.
         response_code: Text,
         /// Whose vocabulary the code belongs to, such as `NMI`.
         response_code_source: Text,
@@ -99,7 +100,7 @@ message! {
         descriptor: Option<Text>,
     }
 
-    /// The subscription that the rebill belongs to.
+    /// The subscription that the transaction belongs to.
     Subscription {
         /// The merchant's id of the subscription.
         id: Text,

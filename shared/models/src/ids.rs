@@ -15,6 +15,8 @@ pub const MERCHANT_ID_BYTES_MAX: usize = 32;
 pub const ORDER_ID_BYTES_MAX: usize = 100;
 /// Longest provider order id, in bytes (a GUID has 36).
 pub const PROVIDER_ORDER_ID_BYTES_MAX: usize = 64;
+/// Longest key of a transmitted transaction, in bytes (a GUID has 36).
+pub const TRANSMIT_ID_BYTES_MAX: usize = 64;
 
 /// Why a text is not an identifier of the wanted kind. It never repeats the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -108,6 +110,14 @@ text_id!(
     /// The provider's id of an order: printable ASCII without spaces, at most 64 bytes.
     ProviderOrderId,
     PROVIDER_ORDER_ID_BYTES_MAX,
+    "printable ASCII without spaces",
+    |c| c.is_ascii_graphic()
+);
+
+text_id!(
+    /// The provider's key of a transmitted transaction: printable ASCII without spaces, at most 64 bytes.
+    TransmitId,
+    TRANSMIT_ID_BYTES_MAX,
     "printable ASCII without spaces",
     |c| c.is_ascii_graphic()
 );

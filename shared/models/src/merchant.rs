@@ -39,6 +39,20 @@ impl Environment {
     }
 }
 
+/// Which transactions the provider's risk model gets copies of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Transmit {
+    /// None.
+    #[default]
+    None,
+    /// Those that the processor approved.
+    Approvals,
+    /// Those that it approved and those that it declined.
+    All,
+}
+
 /// A site of the merchant: a brand with a descriptor of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -57,7 +71,7 @@ pub struct Site {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Merchant {
-    /// Whether declines of this merchant are taken. Orders in flight are followed to their end either way.
+    /// Whether declines and transmissions of this merchant are taken. Orders in flight are followed to their end either way.
     pub enabled: bool,
     /// How the provider handles the merchant's MITs.
     pub mode: Mode,
@@ -84,6 +98,9 @@ pub struct Merchant {
     /// The largest amount taken, in minor units; the environment's limit when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount_minor_max: Option<MinorUnits>,
+    /// Which transactions the provider's risk model gets copies of; none when absent.
+    #[serde(default)]
+    pub transmit: Transmit,
 }
 
 fn default_currencies() -> Vec<Currency> {

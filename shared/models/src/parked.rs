@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::OrderEvent;
 use crate::ids::{MerchantId, OrderId};
 use crate::order::{Due, DueReason};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, Rule};
 use crate::time::to_millis;
 
 /// Largest copy kept of a parked message, in bytes: as large as a decline or a webhook may be.
@@ -16,7 +16,7 @@ pub const COPY_BYTES_MAX: usize = 64 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ParkedKind {
-    /// A message that is not JSON.
+    /// A message on the declines queue that is not JSON.
     Unparseable,
     /// A decline that broke a rule.
     Refused,
@@ -30,6 +30,12 @@ pub enum ParkedKind {
     UnknownEvent,
     /// A verified event that is about no order (payouts).
     AccountEvent,
+    /// A transmission that broke a rule, or that the provider refused.
+    TransmissionRefused,
+    /// Another transmission under an id that is taken.
+    TransmissionConflict,
+    /// A transmission that could not be delivered in time.
+    TransmissionUndelivered,
 }
 
 impl ParkedKind {
@@ -42,6 +48,9 @@ impl ParkedKind {
         Self::MismatchedEvent,
         Self::UnknownEvent,
         Self::AccountEvent,
+        Self::TransmissionRefused,
+        Self::TransmissionConflict,
+        Self::TransmissionUndelivered,
     ];
 
     /// The word that is stored.
@@ -55,6 +64,9 @@ impl ParkedKind {
             Self::MismatchedEvent => "mismatched_event",
             Self::UnknownEvent => "unknown_event",
             Self::AccountEvent => "account_event",
+            Self::TransmissionRefused => "transmission_refused",
+            Self::TransmissionConflict => "transmission_conflict",
+            Self::TransmissionUndelivered => "transmission_undelivered",
         }
     }
 }
@@ -95,6 +107,17 @@ pub struct Parked {
     pub fate: Fate,
 }
 
+/// What is told of a decline that was parked: what names it, and the rule, without its copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParkedDecline {
+    /// What names it.
+    pub key: ParkedKey,
+    /// The order id, where the message names one.
+    pub order_id: Option<OrderId>,
+    /// The rule it broke, where it was a rule.
+    pub rule: Option<Rule>,
+}
+
 /// What became of a parked thing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -126,7 +149,7 @@ pub fn orphan_due(now: Timestamp) -> Option<Due> {
 /// Why something was parked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Why {
-    /// A rule, for declines.
+    /// A rule, for what a merchant sent.
     Refusal(Refusal),
     /// One sentence.
     Sentence(String),

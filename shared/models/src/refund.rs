@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::change::{Change, Effect, Guard};
-use crate::ids::OrderKey;
+use crate::ids::{IdempotencyKey, OrderKey};
 use crate::money::{MinorUnits, Money};
 use crate::order::{Due, DueReason, Facet, Order};
 use crate::status::{Status, Transition};
@@ -87,6 +87,8 @@ pub struct Refund {
     pub asked_at: Timestamp,
     /// How much was refunded altogether before it.
     pub before: MinorUnits,
+    /// Drawn for each asking: two that ask the same at the same moment are told apart by it, and one of them calls.
+    pub asking: IdempotencyKey,
     /// How far it got.
     pub state: RefundState,
     /// Why, for people: the provider's words, redacted.
@@ -205,6 +207,8 @@ pub struct RefundRequest {
     pub id: RefundId,
     /// How much.
     pub amount: Money,
+    /// Random, and drawn anew for each asking, also where the same is asked again.
+    pub asking: IdempotencyKey,
 }
 
 /// What asking for a refund came to.
@@ -274,6 +278,7 @@ pub fn reserve(
         amount: minor,
         asked_at: to_millis(now),
         before: order.refunded(),
+        asking: request.asking,
         state: RefundState::Reserved,
         detail: String::new(),
     };

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! rules {
     ($($(#[doc = $about:literal])+ $name:ident = $code:literal),+ $(,)?) => {
-        /// The rules a decline must satisfy, by their stable ids. Each id is a promise: it is never renamed or reused.
+        /// The rules a message must satisfy, by their stable ids. Each id is a promise: it is never renamed or reused.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub enum Rule {
             $($(#[doc = $about])+ #[serde(rename = $code)] $name),+
         }
@@ -20,7 +21,7 @@ macro_rules! rules {
                 match self { $(Self::$name => $code),+ }
             }
 
-            /// What is wrong with a decline that breaks it, in one sentence for the documentation.
+            /// What is wrong with a message that breaks it, in one sentence for the documentation.
             #[must_use]
             pub const fn about(self) -> &'static str {
                 match self { $(Self::$name => concat!($($about),+).trim_ascii()),+ }
@@ -38,7 +39,7 @@ rules! {
     CardNumber = "card_number",
     /// A field's name says card secret (CVV, PIN, track data).
     CardSecret = "card_secret",
-    /// The message does not have the decline's shape.
+    /// The message does not have the shape of what it is to be.
     Schema = "schema",
     /// The message's version is not one we read.
     Version = "version",
@@ -64,6 +65,57 @@ rules! {
     Card = "card",
     /// The billing country is not a two-letter code.
     Country = "country",
+    /// The merchant's configuration does not ask for transmissions.
+    TransmitOff = "transmit_off",
+    /// A declined transaction, and the merchant's configuration asks for approvals only.
+    DeclinesNotWanted = "declines_not_wanted",
+    /// The transaction lies in the future.
+    OccurredInFuture = "occurred_in_future",
+    /// The transaction is too old: the provider wants it within 24 hours.
+    TooOld = "too_old",
+}
+
+impl Rule {
+    /// The rules of declines.
+    pub const OF_DECLINES: &'static [Self] = &[
+        Self::TooLarge,
+        Self::NotJson,
+        Self::CardNumber,
+        Self::CardSecret,
+        Self::Schema,
+        Self::Version,
+        Self::MerchantUnknown,
+        Self::MerchantDisabled,
+        Self::MitFlags,
+        Self::Currency,
+        Self::Amount,
+        Self::DeclinedInFuture,
+        Self::Stale,
+        Self::Window,
+        Self::SiteUnknown,
+        Self::Card,
+        Self::Country,
+    ];
+
+    /// The rules of transmissions.
+    pub const OF_TRANSMISSIONS: &'static [Self] = &[
+        Self::TooLarge,
+        Self::NotJson,
+        Self::CardNumber,
+        Self::CardSecret,
+        Self::Version,
+        Self::Schema,
+        Self::MerchantUnknown,
+        Self::MerchantDisabled,
+        Self::TransmitOff,
+        Self::DeclinesNotWanted,
+        Self::OccurredInFuture,
+        Self::TooOld,
+        Self::Currency,
+        Self::SiteUnknown,
+        Self::Card,
+        Self::Country,
+    ];
 }
 
 /// A refusal, as it is stored and reported.
@@ -88,6 +140,13 @@ impl Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_rule_is_one_of_some_message() {
+        let told: std::collections::BTreeSet<_> =
+            [Rule::OF_DECLINES, Rule::OF_TRANSMISSIONS].concat().into_iter().map(Rule::code).collect();
+        assert_eq!(told, Rule::ALL.iter().map(|rule| rule.code()).collect());
+    }
 
     #[test]
     fn codes_are_unique_and_what_serde_writes() {

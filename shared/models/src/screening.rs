@@ -3,11 +3,13 @@
 //! The order matters: nothing is read as a decline before the card guard has passed every field of it.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::card_guard::{self, Finding, FindingKind};
-use crate::decline::{DECLINE_BYTES_MAX, DECLINE_VERSION, Decline, METADATA_ENTRIES_MAX};
-use crate::merchant::Merchant;
+use crate::decline::{Address, DECLINE_BYTES_MAX, DECLINE_VERSION, Decline, METADATA_ENTRIES_MAX};
+use crate::merchant::{Merchant, Site};
+use crate::money::{Currency, Money};
 use crate::refusal::{Refusal, Rule};
 use crate::text::Text;
 
@@ -56,24 +58,23 @@ pub fn parse(body: &str) -> Result<Value, Refusal> {
 /// # Errors
 /// Card data was found, or the value has not the shape of a decline.
 pub fn read(value: &Value) -> Result<Decline, Refusal> {
+    read_as(value, DECLINE_VERSION, "a decline")
+}
+
+/// The same for any message: `name` is what it is, with its article.
+pub(crate) fn read_as<T: DeserializeOwned>(value: &Value, version: u32, name: &str) -> Result<T, Refusal> {
     if let Some(finding) = card_guard::find(value) {
         return Err(card_refusal(finding));
     }
-    let version = value.get("version").and_then(Value::as_u64);
-    if version.is_some_and(|version| version != u64::from(DECLINE_VERSION)) {
-        return Err(Refusal::new(
-            Rule::Version,
-            "version",
-            format!("Only version {DECLINE_VERSION} is read."),
-        ));
+    let told = value.get("version").and_then(Value::as_u64);
+    if told.is_some_and(|told| told != u64::from(version)) {
+        return Err(Refusal::new(Rule::Version, "version", format!("Only version {version} is read.")));
     }
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
         let path = if path == "." { String::new() } else { path };
-        let sentence = format!(
-            "The message has not the shape of a decline: {}.",
-            without_values(&error.inner().to_string())
-        );
+        let told = without_values(&error.inner().to_string());
+        let sentence = format!("The message has not the shape of {name}: {told}.");
         Refusal::new(Rule::Schema, path, sentence)
     })
 }
@@ -83,7 +84,7 @@ fn card_refusal(finding: Finding) -> Refusal {
         FindingKind::CardNumber => Refusal::new(
             Rule::CardNumber,
             finding.path,
-            "The field holds what looks like a card number; send the token, the BIN and the last four digits only.",
+            "The field holds what looks like a card number; send no more of it than the BIN and the last four digits.",
         ),
         FindingKind::CardSecret => Refusal::new(
             Rule::CardSecret,
@@ -118,20 +119,32 @@ pub fn screen(
     limits: &Limits,
     now: Timestamp,
 ) -> Result<Screened, Refusal> {
+    let merchant = enabled(merchant)?;
+    check_mit(&decline)?;
+    check_amount(&decline, merchant)?;
+    check_age(&decline, limits, now)?;
+    site(merchant, decline.site.as_ref())?;
+    let card = &decline.card;
+    check_card(&CardFacts {
+        bin: card.bin.as_ref(),
+        last4: card.last4.as_ref(),
+        expiry_month: card.expiry_month,
+        expiry_year: card.expiry_year,
+    })?;
+    check_texts(&decline)?;
+    let window_days = window_days(&decline, merchant, limits)?;
+    Ok(Screened { decline, window_days })
+}
+
+/// The merchant, if there is one and it is switched on.
+pub(crate) fn enabled(merchant: Option<&Merchant>) -> Result<&Merchant, Refusal> {
     let merchant = merchant.ok_or_else(|| {
         Refusal::new(Rule::MerchantUnknown, "merchant", "No merchant is configured under this id.")
     })?;
     if !merchant.enabled {
         return Err(Refusal::new(Rule::MerchantDisabled, "merchant", "The merchant is switched off."));
     }
-    check_mit(&decline)?;
-    check_amount(&decline, merchant)?;
-    check_age(&decline, limits, now)?;
-    check_site(&decline, merchant)?;
-    check_card(&decline)?;
-    check_texts(&decline)?;
-    let window_days = window_days(&decline, merchant, limits)?;
-    Ok(Screened { decline, window_days })
+    Ok(merchant)
 }
 
 fn check_mit(decline: &Decline) -> Result<(), Refusal> {
@@ -148,20 +161,32 @@ fn check_mit(decline: &Decline) -> Result<(), Refusal> {
 
 fn check_amount(decline: &Decline, merchant: &Merchant) -> Result<(), Refusal> {
     let currency = decline.amount.currency;
-    if !merchant.currencies.contains(&currency) {
-        let sentence = format!("The merchant does not take {currency}.");
-        return Err(Refusal::new(Rule::Currency, "amount.currency", sentence));
-    }
-    if currency.decimals().is_none() || decline.subscription.price.currency != currency {
-        let sentence = "The subscription's price must be in the currency of the amount.";
-        return Err(Refusal::new(Rule::Currency, "subscription.price.currency", sentence));
-    }
+    check_currency(currency, merchant)?;
+    check_price(decline.subscription.price, currency)?;
     let (min, max) = merchant.amount_limits();
     if decline.amount.minor < min || decline.amount.minor > max {
         let sentence = format!("The amount must be {} to {} minor units.", min.get(), max.get());
         return Err(Refusal::new(Rule::Amount, "amount.minor", sentence));
     }
     Ok(())
+}
+
+/// Whether the merchant takes the currency of an amount.
+pub(crate) fn check_currency(currency: Currency, merchant: &Merchant) -> Result<(), Refusal> {
+    if merchant.currencies.contains(&currency) {
+        return Ok(());
+    }
+    let sentence = format!("The merchant does not take {currency}.");
+    Err(Refusal::new(Rule::Currency, "amount.currency", sentence))
+}
+
+/// Whether a subscription's price can be written in the currency of the amount.
+pub(crate) fn check_price(price: Money, currency: Currency) -> Result<(), Refusal> {
+    if currency.decimals().is_some() && price.currency == currency {
+        return Ok(());
+    }
+    let sentence = "The subscription's price must be in the currency of the amount.";
+    Err(Refusal::new(Rule::Currency, "subscription.price.currency", sentence))
 }
 
 fn check_age(decline: &Decline, limits: &Limits, now: Timestamp) -> Result<(), Refusal> {
@@ -181,23 +206,30 @@ fn check_age(decline: &Decline, limits: &Limits, now: Timestamp) -> Result<(), R
     Ok(())
 }
 
-fn check_site(decline: &Decline, merchant: &Merchant) -> Result<(), Refusal> {
-    match merchant.site(decline.site.as_ref().map(Text::as_str)) {
-        Some(_) => Ok(()),
-        None => Err(Refusal::new(Rule::SiteUnknown, "site", "The merchant has no site under this name.")),
-    }
+/// The merchant's site of this name, or its default one.
+pub(crate) fn site(merchant: &Merchant, name: Option<&Text>) -> Result<Site, Refusal> {
+    merchant
+        .site(name.map(Text::as_str))
+        .ok_or_else(|| Refusal::new(Rule::SiteUnknown, "site", "The merchant has no site under this name."))
 }
 
-fn check_card(decline: &Decline) -> Result<(), Refusal> {
-    let card = &decline.card;
+/// What may be shown of a card, as far as a message has it.
+pub(crate) struct CardFacts<'a> {
+    pub(crate) bin: Option<&'a Text>,
+    pub(crate) last4: Option<&'a Text>,
+    pub(crate) expiry_month: Option<u8>,
+    pub(crate) expiry_year: Option<u16>,
+}
+
+pub(crate) fn check_card(card: &CardFacts<'_>) -> Result<(), Refusal> {
     let is_digits = |text: &Text, count: std::ops::RangeInclusive<usize>| {
         count.contains(&text.as_str().len()) && text.as_str().bytes().all(|b| b.is_ascii_digit())
     };
     let refuse = |path: &str, sentence: &str| Err(Refusal::new(Rule::Card, path, sentence));
-    if card.bin.as_ref().is_some_and(|bin| !is_digits(bin, 6..=8)) {
+    if card.bin.is_some_and(|bin| !is_digits(bin, 6..=8)) {
         return refuse("card.bin", "The BIN must be the card's first six to eight digits.");
     }
-    if card.last4.as_ref().is_some_and(|last4| !is_digits(last4, 4..=4)) {
+    if card.last4.is_some_and(|last4| !is_digits(last4, 4..=4)) {
         return refuse("card.last4", "This must be the card's last four digits.");
     }
     if card.expiry_month.is_some_and(|month| !(1..=12).contains(&month)) {
@@ -209,12 +241,18 @@ fn check_card(decline: &Decline) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_texts(decline: &Decline) -> Result<(), Refusal> {
-    let country = decline.billing_address.country_code.as_str();
-    if country.len() != 2 || !country.bytes().all(|b| b.is_ascii_uppercase()) {
-        let sentence = "The country must be two capital letters (ISO 3166-1 alpha-2).";
-        return Err(Refusal::new(Rule::Country, "billing_address.country_code", sentence));
+/// Whether the country of a billing address is a code.
+pub(crate) fn check_country(address: &Address) -> Result<(), Refusal> {
+    let country = address.country_code.as_str();
+    if country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase()) {
+        return Ok(());
     }
+    let sentence = "The country must be two capital letters (ISO 3166-1 alpha-2).";
+    Err(Refusal::new(Rule::Country, "billing_address.country_code", sentence))
+}
+
+fn check_texts(decline: &Decline) -> Result<(), Refusal> {
+    check_country(&decline.billing_address)?;
     if decline.metadata.len() > METADATA_ENTRIES_MAX {
         let sentence = format!("At most {METADATA_ENTRIES_MAX} entries are taken.");
         return Err(Refusal::new(Rule::Schema, "metadata", sentence));

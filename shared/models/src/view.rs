@@ -120,7 +120,7 @@ pub struct RefundView {
 
 impl RefundView {
     fn of(refund: &Refund, order: &Order) -> Self {
-        let Refund { id, amount, asked_at, before: _, state, detail } = refund;
+        let Refund { id, amount, asked_at, before: _, asking: _, state, detail } = refund;
         Self {
             id: id.clone(),
             amount: Money { minor: *amount, currency: order.amount.currency },

@@ -19,6 +19,7 @@ use models::submission::{self, Claim, ClaimRefused, Outcome, Times};
 use models::time::to_millis;
 
 use crate::table::{Appended, Changed, DueKey, Inserted, StoreError, Table};
+pub use crate::transmissions::{KeepTransmission, Took};
 
 /// How often a change is tried again because the order changed between two of our own requests.
 pub const RACES_MAX: usize = 8;

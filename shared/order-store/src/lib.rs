@@ -11,5 +11,6 @@ pub mod dynamo;
 pub mod memory;
 pub mod sdk;
 mod table;
+mod transmissions;
 
 pub use table::{Appended, Changed, DueKey, Inserted, StoreError, Table};

@@ -12,8 +12,9 @@ use models::merchant::Merchant;
 use models::order::{Due, Order};
 use models::parked::{Fate, Parked, ParkedKey};
 use models::status::Status;
+use models::transmission::{Relayed, Stage, TransmissionKey};
 
-use crate::capability::{KeepHistory, KeepListing, ListOrders, ReadHistory, Whole};
+use crate::capability::{KeepHistory, KeepListing, KeepTransmission, ListOrders, ReadHistory, Took, Whole};
 use crate::dynamo::key::{self, due_shard};
 use crate::table::{Appended, Changed, DueKey, Inserted, StoreError, Table};
 
@@ -30,6 +31,7 @@ struct State {
     listings: BTreeMap<OrderKey, Listing>,
     parked: BTreeMap<ParkedKey, Parked>,
     merchants: BTreeMap<MerchantId, Merchant>,
+    transmissions: BTreeMap<TransmissionKey, Relayed>,
 }
 
 impl MemoryTable {
@@ -58,6 +60,12 @@ impl MemoryTable {
     #[must_use]
     pub fn history(&self, key: &OrderKey) -> Vec<Entry> {
         self.state().histories.get(key).into_iter().flat_map(BTreeMap::values).cloned().collect()
+    }
+
+    /// What is kept of all transmissions.
+    #[must_use]
+    pub fn transmissions(&self) -> Vec<Relayed> {
+        self.state().transmissions.values().cloned().collect()
     }
 
     /// All that was parked.
@@ -188,5 +196,33 @@ impl ReadHistory for MemoryTable {
     async fn whole(&self, key: &OrderKey) -> Result<Option<Whole>, StoreError> {
         let order = self.read(key).await?;
         Ok(order.map(|order| Whole { order, history: self.history(key) }))
+    }
+}
+
+impl KeepTransmission for MemoryTable {
+    async fn take_transmission(&self, taken: &Relayed) -> Result<Took, StoreError> {
+        let mut state = self.state();
+        match state.transmissions.get(&taken.key).filter(|stored| !stored.stage.leaves_id_free()) {
+            Some(stored) => Ok(Took::Exists(Box::new(stored.clone()))),
+            None => {
+                state.transmissions.insert(taken.key.clone(), taken.clone());
+                Ok(Took::New)
+            }
+        }
+    }
+
+    async fn transmission(&self, key: &TransmissionKey) -> Result<Option<Relayed>, StoreError> {
+        Ok(self.state().transmissions.get(key).cloned())
+    }
+
+    async fn settle_transmission(&self, taken: &Relayed, stage: &Stage) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let found = state
+            .transmissions
+            .get_mut(&taken.key)
+            .filter(|stored| stored.stage == Stage::Taken && stored.content == taken.content);
+        let Some(stored) = found else { return Ok(false) };
+        stored.stage = stage.clone();
+        Ok(true)
     }
 }

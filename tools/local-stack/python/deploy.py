@@ -1,7 +1,7 @@
 """Deploys a SAM template with staged functions to a local AWS endpoint and prints the stack's outputs as JSON.
 
-It does what `sam deploy` does after `sam build`: each function's binary goes to a bucket, its CodeUri is pointed there, and
-CloudFormation creates the stack.
+It does what `sam deploy` does after `sam build`: each function's binary goes to a bucket, its CodeUri is pointed there, the
+template follows, and CloudFormation creates the stack.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError, WaiterError
 from samtranslator.yaml_helper import yaml_parse
 
 BUCKET = "deployment"
+TEMPLATE = "template.json"
 FUNCTION = "AWS::Serverless::Function"
 
 
@@ -67,10 +68,10 @@ def upload_functions(template, functions, s3):
         resource["Properties"]["CodeUri"] = {"Bucket": BUCKET, "Key": f"{name}.zip"}
 
 
-def upload_template(template, endpoint, s3):
-    """Uploads the template and returns where it is: CloudFormation takes 51,200 bytes in a call and 1 MB from a bucket."""
-    s3.put_object(Bucket=BUCKET, Key="template.json", Body=json.dumps(template).encode())
-    return f"{endpoint}/{BUCKET}/template.json"
+def upload_template(template, s3):
+    """Uploads the template and returns its address: in a request itself CloudFormation takes 51,200 bytes."""
+    s3.put_object(Bucket=BUCKET, Key=TEMPLATE, Body=json.dumps(template).encode())
+    return f"{s3.meta.endpoint_url}/{BUCKET}/{TEMPLATE}"
 
 
 def create_stack(template_url, arguments, cloudformation):
@@ -108,7 +109,7 @@ def main():
     try:
         s3 = client("s3", given.endpoint)
         upload_functions(template, given.functions, s3)
-        template_url = upload_template(template, given.endpoint, s3)
+        template_url = upload_template(template, s3)
         uploaded = time.monotonic()
         outputs = create_stack(template_url, given, client("cloudformation", given.endpoint))
     except ClientError as error:

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::Options;
 
 /// The functions, by the names of their crates and binaries.
-pub const FUNCTIONS: [&str; 7] = [
+pub const FUNCTIONS: [&str; 9] = [
     "decline-intake",
     "evaluate-submission",
     "webhook-receiver",
@@ -18,6 +18,8 @@ pub const FUNCTIONS: [&str; 7] = [
     "order-reconcile",
     "order-history",
     "order-api",
+    "outcome-publisher",
+    "transmit-relay",
 ];
 /// The stack's name; it is the prefix of the queues' and functions' names.
 const STACK: &str = "rebill-rescue-dev";
@@ -39,10 +41,24 @@ pub struct Outputs {
     pub history_dlq_url: String,
     /// Name of the deployed order-history.
     pub order_history_function_name: String,
+    /// The bus on which outcomes are published.
+    pub outcomes_bus_name: String,
+    /// Where the changes are that the billing system was not told.
+    pub publisher_dlq_url: String,
+    /// Name of the deployed outcome-publisher.
+    pub outcome_publisher_function_name: String,
+    /// The sample queue that gets every outcome, where the parameter `OutcomesQueueSample` asks for it.
+    pub outcomes_sample_queue_url: Option<String>,
     /// What is due for a look.
     pub reconciliations_queue_url: String,
     /// Looks that failed on every delivery.
     pub reconciliations_dlq_url: String,
+    /// Where the billing system sends copies of transactions.
+    pub transmissions_queue_url: String,
+    /// Transmissions that failed on every delivery.
+    pub transmissions_dlq_url: String,
+    /// Name of the deployed transmit-relay.
+    pub transmit_relay_function_name: String,
     /// Base of the webhooks' public URL. Locally nothing listens there: [`crate::Stack::webhook_url`].
     pub webhook_url: String,
     /// Id of the HTTP API in front of order-api.

@@ -24,6 +24,8 @@ pub enum FindingKind {
     Pending,
     /// An order's history is not what led to where it stands.
     History,
+    /// What became of it was not published as it is.
+    Outcome,
 }
 
 /// A difference.

@@ -27,6 +27,8 @@ pub struct Account {
     app_secret: &'static str,
     /// The key of its webhooks: base64 of 64 bytes.
     pub webhook_key: &'static str,
+    /// Which transactions it wants copied to FlexFactor.
+    transmit: &'static str,
 }
 
 /// Their credentials are canaries: `cargo xtask test` looks for them in every log.
@@ -38,6 +40,7 @@ const ACCOUNTS: [Account; 2] = [
         app_key: planted("acme app key"),
         app_secret: planted("acme app secret"),
         webhook_key: planted("acme webhook key"),
+        transmit: "all",
     },
     Account {
         id: UNMANAGED,
@@ -46,6 +49,7 @@ const ACCOUNTS: [Account; 2] = [
         app_key: planted("globex app key"),
         app_secret: planted("globex app secret"),
         webhook_key: planted("globex webhook key"),
+        transmit: "approvals",
     },
 ];
 
@@ -69,7 +73,8 @@ impl Account {
     pub fn config(&self) -> Value {
         json!({
             "enabled": true, "mode": self.mode, "environment": "sandbox", "mid": self.mid,
-            "sites": { "plans": { "site_id": "a1b2c3d4-e5f6-4789-9abc-def012345678" } }, "window_days": WINDOW_DAYS
+            "sites": { "plans": { "site_id": "a1b2c3d4-e5f6-4789-9abc-def012345678" } }, "window_days": WINDOW_DAYS,
+            "transmit": self.transmit
         })
     }
 

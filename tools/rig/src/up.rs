@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use aws_sdk_sqs::types::QueueAttributeName;
 use jiff::{SignedDuration, Timestamp};
 use local_stack::{MerchantSetup, Options, Stack};
 use order_store::dynamo::{Books, export};
@@ -14,13 +13,10 @@ use serde_json::{Value, json};
 use crate::control::Control;
 use crate::histories::broken_histories;
 use crate::merchants::{WEBHOOK_HOST, accounts};
+use crate::outcomes::Outcomes;
 use crate::provider::Provider;
 use crate::proxies::Proxies;
 
-/// Messages in one call to SQS: its limit.
-const SEND_BATCH: usize = 10;
-/// Calls to SQS at once.
-const SENDS_AT_ONCE: usize = 4;
 /// How long webhooks may be on their way.
 const IDLE_MAX: Duration = Duration::from_secs(60);
 /// How long the looks that one sweep asks for may take.
@@ -94,6 +90,7 @@ pub struct Rig {
     control: Control,
     provider: Provider,
     proxies: Option<Proxies>,
+    pub(crate) outcomes: Outcomes,
     /// How far FlexFactor's clock is ahead of ours.
     ahead: SignedDuration,
 }
@@ -120,7 +117,9 @@ impl Rig {
             .parameter("OrderAmountField", "amount")
             .parameter("OrderRefundedField", "refundedAmount")
             .parameter("SubmissionRetrySeconds", "1,1,2,2")
-            .parameter("SweepAheadSecondsMax", 40 * DAY_SECONDS);
+            .parameter("TransmissionRetrySeconds", "1,1,2,2")
+            .parameter("SweepAheadSecondsMax", 40 * DAY_SECONDS)
+            .parameter("OutcomesQueueSample", true);
         for (name, value) in &options.parameters {
             stack_options = stack_options.parameter(name, value);
         }
@@ -137,7 +136,8 @@ impl Rig {
         provider.hand_over(&stack)?;
         let control = Control::new(provider.control_url())?;
         control.put_scenario(&json!({ "settings": { "orders": { "amount_fields": true } } })).await?;
-        let rig = Self { stack, control, provider, proxies, ahead: SignedDuration::ZERO };
+        let outcomes = Outcomes::default();
+        let rig = Self { stack, control, provider, proxies, outcomes, ahead: SignedDuration::ZERO };
         rig.put_merchants().await?;
         Ok(rig)
     }
@@ -183,36 +183,6 @@ impl Rig {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         Timestamp::now().saturating_add(self.ahead).unwrap_or(Timestamp::MAX)
-    }
-
-    /// Puts messages on the declines queue.
-    ///
-    /// # Errors
-    /// SQS did not take one.
-    pub async fn send(&self, bodies: &[String]) -> Result<()> {
-        let queue = &self.stack.outputs().declines_queue_url;
-        let calls = bodies.chunks(SEND_BATCH).map(|chunk| async move {
-            let entries: Result<Vec<_>, _> = chunk
-                .iter()
-                .enumerate()
-                .map(|(index, body)| {
-                    SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(body).build()
-                })
-                .collect();
-            let sent = self
-                .stack
-                .sqs()
-                .send_message_batch()
-                .queue_url(queue)
-                .set_entries(Some(entries?))
-                .send()
-                .await?;
-            match sent.failed().first() {
-                Some(failed) => bail!("SQS did not take a message: {failed:?}"),
-                None => Ok(()),
-            }
-        });
-        stream::iter(calls).buffer_unordered(SENDS_AT_ONCE).try_collect::<Vec<()>>().await.map(|_| ())
     }
 
     /// The table: every order and all that is parked.
@@ -272,13 +242,19 @@ impl Rig {
     /// SQS does not answer.
     pub async fn messages(&self) -> Result<(u64, u64)> {
         let outputs = self.stack.outputs();
-        let live =
-            [&outputs.declines_queue_url, &outputs.evaluations_queue_url, &outputs.reconciliations_queue_url];
+        let live = [
+            &outputs.declines_queue_url,
+            &outputs.evaluations_queue_url,
+            &outputs.reconciliations_queue_url,
+            &outputs.transmissions_queue_url,
+        ];
         let dead = [
             &outputs.declines_dlq_url,
             &outputs.evaluations_dlq_url,
             &outputs.reconciliations_dlq_url,
             &outputs.history_dlq_url,
+            &outputs.publisher_dlq_url,
+            &outputs.transmissions_dlq_url,
         ];
         let (mut waiting, mut dead_letters) = (0, 0);
         for queue in live {

@@ -30,7 +30,7 @@ pub use domain::{
     Endpoint,
     fate::{Action, Fate, Step},
     fault::{CallFault, CallFaultKind, Forgery, Probability, WebhookFault, WebhookFaultKind},
-    ledger::{Ledger, OrderEntry, Summary},
+    ledger::{Ledger, OrderEntry, Summary, TransmittedEntry},
     merchant::{Merchant, Mode, WebhookTarget},
     order::Phase,
     scenario::{Match, Rule, Scenario},

@@ -264,7 +264,10 @@ fn is_decline(kind: ParkedKind) -> bool {
         ParkedKind::OrphanEvent
         | ParkedKind::MismatchedEvent
         | ParkedKind::UnknownEvent
-        | ParkedKind::AccountEvent => false,
+        | ParkedKind::AccountEvent
+        | ParkedKind::TransmissionRefused
+        | ParkedKind::TransmissionConflict
+        | ParkedKind::TransmissionUndelivered => false,
     }
 }
 

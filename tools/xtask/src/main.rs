@@ -92,28 +92,22 @@ fn down(project: &Project) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The functions, each a crate that is named as its directory.
+fn functions(project: &Project) -> Result<Vec<String>> {
+    let directories = std::fs::read_dir(project.root().join("functions"))?;
+    let names = directories.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let mut names = names.collect::<Result<Vec<_>>>()?;
+    names.sort();
+    Ok(names)
+}
+
 fn package(project: &Project, architecture: &str) -> Result<ExitCode> {
     python::set_up(project)?;
     // A directory of its own: cargo-lambda's default path does not tell architectures apart.
     let status = project
         .command(python::tool(project, "cargo-lambda"))
         .args(["lambda", "build", "--release", architecture, "--lambda-dir", "target/package"])
-        .args([
-            "-p",
-            "decline-intake",
-            "-p",
-            "order-api",
-            "-p",
-            "evaluate-submission",
-            "-p",
-            "webhook-receiver",
-            "-p",
-            "expiry-sweep",
-            "-p",
-            "order-reconcile",
-            "-p",
-            "order-history",
-        ])
+        .args(functions(project)?.iter().flat_map(|function| ["-p", function]))
         .env("PATH", python::path_with_tools(project)?)
         .status()?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -8,6 +8,10 @@ use models::schedule::REFUND;
 
 use super::*;
 
+fn asking() -> IdempotencyKey {
+    IdempotencyKey::from_random([3; 16])
+}
+
 impl Tested {
     /// A charged order of 1999 cents, with a refund of `minor` reserved whose answer was lost.
     async fn lost_refund(&self, minor: u64) -> (OrderKey, RefundId) {
@@ -16,7 +20,11 @@ impl Tested {
         self.store.apply(&key, &completed, start()).await.unwrap();
         let order = self.order(&key).await;
         let id = RefundId::of(&key, "first");
-        let request = RefundRequest { id: id.clone(), amount: Money::new(minor, order.amount.currency) };
+        let request = RefundRequest {
+            id: id.clone(),
+            amount: Money::new(minor, order.amount.currency),
+            asking: asking(),
+        };
         let Reserve::Change(change) = refund::reserve(&order, &request, None, start()).unwrap() else {
             panic!("it was asked for before");
         };
@@ -64,7 +72,7 @@ async fn a_refund_that_the_totals_do_not_hold_is_released_once_no_call_can_be_un
     assert_eq!(tested.state(&key).await, (RefundState::NotMade, 0, 1999));
     assert_eq!(order.due, None);
     // The same request again is told what became of it, and another one may be made.
-    let again = RefundRequest { id, amount: Money::new(500, order.amount.currency) };
+    let again = RefundRequest { id, amount: Money::new(500, order.amount.currency), asking: asking() };
     assert!(matches!(refund::reserve(&order, &again, None, start()), Ok(Reserve::Known(_))));
     let other = RefundRequest { id: RefundId::of(&key, "second"), ..again };
     assert!(matches!(refund::reserve(&order, &other, None, start()), Ok(Reserve::Change(_))));
@@ -86,8 +94,11 @@ async fn what_nobody_can_find_out_stays_reserved_until_people_say() {
     let (order, looks) = tested.look_to_the_end(&key).await;
     assert_eq!(looks.len(), REFUND.waits().count() + 1);
     assert_eq!(tested.state(&key).await, (RefundState::Unresolved, 0, 1499));
-    let other =
-        RefundRequest { id: RefundId::of(&key, "second"), amount: Money::new(1, order.amount.currency) };
+    let other = RefundRequest {
+        id: RefundId::of(&key, "second"),
+        amount: Money::new(1, order.amount.currency),
+        asking: asking(),
+    };
     assert_eq!(
         refund::reserve(&order, &other, None, start()),
         Err(ReserveRefused::UnderWay(id.clone())),
@@ -110,7 +121,7 @@ async fn totals_settle_what_was_unresolved_before_the_next_refund() {
         let amount = Money::new(minor, order.amount.currency);
         refund::reserve(
             &order,
-            &RefundRequest { id: RefundId::of(&key, "second"), amount },
+            &RefundRequest { id: RefundId::of(&key, "second"), amount, asking: asking() },
             Some(totals),
             hours(99),
         )
@@ -148,8 +159,11 @@ async fn a_refund_in_the_portal_counts() {
     tested.tells(1999, 1500);
     let order = tested.look(&key, start()).await;
     assert_eq!((order.refunded().get(), order.refundable().get()), (1500, 499));
-    let request =
-        RefundRequest { id: RefundId::of(&key, "k"), amount: Money::new(500, order.amount.currency) };
+    let request = RefundRequest {
+        id: RefundId::of(&key, "k"),
+        amount: Money::new(500, order.amount.currency),
+        asking: asking(),
+    };
     assert_eq!(
         refund::reserve(&order, &request, None, start()),
         Err(ReserveRefused::TooMuch { refundable: MinorUnits::new(499) })

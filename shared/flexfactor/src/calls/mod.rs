@@ -7,6 +7,7 @@ mod find;
 mod list;
 mod read;
 mod refund;
+mod transmit;
 
 use models::card_guard::redact_word;
 
@@ -22,6 +23,7 @@ pub use find::{FindOrder, ListNames, Lookup};
 pub use list::{ListOrders, Listed, Listing};
 pub use read::{AmountNames, AmountUnit, OrderAnswer, OutcomeAnswer, ReadOrder, ReadOutcome};
 pub use refund::{RefundOrder, Refunding};
+pub use transmit::{Transmit, TransmitAnswer};
 
 /// Longest status word kept, in bytes. Known ones have at most 15.
 const WORD_BYTES_MAX: usize = 64;

@@ -4,3 +4,4 @@
 pub mod evaluate;
 pub mod order;
 pub mod token;
+pub mod transmit;

@@ -97,11 +97,12 @@ impl Form {
             self.field("captured_minor", captured.get());
             self.field("refunded_minor", refunded.get());
         }
-        for Refund { id, amount, asked_at, before, state, detail } in refunds {
+        for Refund { id, amount, asked_at, before, asking, state, detail } in refunds {
             self.field("refund_id", id);
             self.field("refund_minor", amount.get());
             self.field("refund_at", to_text(*asked_at));
             self.field("refund_before_minor", before.get());
+            self.field("refund_asking", asking);
             self.field("refund_state", state);
             self.field("refund_detail", detail);
         }

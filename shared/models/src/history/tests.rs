@@ -44,6 +44,7 @@ fn refund(asked_at: Timestamp) -> Refund {
         amount: MinorUnits::new(5),
         asked_at,
         before: MinorUnits::new(0),
+        asking: IdempotencyKey::from_random([9; 16]),
         state: RefundState::Reserved,
         detail: String::new(),
     }
@@ -176,6 +177,9 @@ const FORGERIES: &[Forgery] = &[
     ("refund's amount", |entry| forge_refund(entry, |refund| refund.amount = MinorUnits::new(6))),
     ("refund's time", |entry| forge_refund(entry, |refund| refund.asked_at = Timestamp::UNIX_EPOCH)),
     ("refund's base", |entry| forge_refund(entry, |refund| refund.before = MinorUnits::new(1))),
+    ("refund's asking", |entry| {
+        forge_refund(entry, |refund| refund.asking = IdempotencyKey::from_random([0xff; 16]));
+    }),
     ("refund's state", |entry| forge_refund(entry, |refund| refund.state = RefundState::Made)),
     ("refund's detail", |entry| forge_refund(entry, |refund| refund.detail = "forged".to_owned())),
     ("captured", |entry| {

@@ -10,12 +10,14 @@ use models::merchant::Merchant;
 use models::order::Order;
 use models::parked::{Parked, ParkedKey};
 use models::status::Status;
+use models::transmission::Relayed;
 
 use super::facts;
 use super::history::to_entry;
 use super::item::{Item, attr, to_merchant, to_order};
 use super::key::{self, ItemKey};
 use super::parked::{parked_attr as name, to_parked};
+use super::transmission::to_relayed;
 use crate::sdk::describe;
 use crate::table::StoreError;
 
@@ -28,7 +30,7 @@ pub struct ParkedItem {
     pub order_id: Option<String>,
     /// What kind of thing it is (`models::parked::ParkedKind`'s words).
     pub kind: String,
-    /// The rule it broke, for declines.
+    /// The rule it broke, for what a merchant sent.
     pub rule: Option<String>,
     /// Why it was parked.
     pub sentence: String,
@@ -38,7 +40,7 @@ pub struct ParkedItem {
     pub fate: String,
 }
 
-/// All orders with their histories, and all that is parked.
+/// All orders with their histories, all that is parked, and what is kept of transmissions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Books {
     /// The orders.
@@ -49,6 +51,8 @@ pub struct Books {
     pub histories: BTreeMap<OrderKey, Vec<Entry>>,
     /// What is parked.
     pub parked: Vec<ParkedItem>,
+    /// What is kept of transmissions.
+    pub transmissions: Vec<Relayed>,
 }
 
 /// Reads the whole table.
@@ -74,6 +78,8 @@ pub async fn export(client: &Client, table: &str) -> Result<Books, StoreError> {
                 books.orders.push(order);
             } else if let Some(merchant) = pk.strip_prefix("PARKED#") {
                 books.parked.push(parked(merchant, item));
+            } else if key::parse_transmission(&pk).is_some() {
+                books.transmissions.push(to_relayed(item)?);
             }
         }
     }

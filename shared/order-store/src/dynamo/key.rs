@@ -1,9 +1,10 @@
-//! Keys of items: an order, a parked thing, a merchant's configuration.
+//! Keys of items: an order, a parked thing, a transmission, a merchant's configuration.
 
 use models::ids::{MerchantId, OrderKey};
 use models::parked::{ParkedKey, ParkedKind};
 use models::status::Status;
 use models::time::to_text;
+use models::transmission::TransmissionKey;
 
 /// How many shards the index of due orders has: each takes a thousand changes a second.
 pub const DUE_SHARDS: u8 = 8;
@@ -21,6 +22,8 @@ pub struct ItemKey {
 pub const ORDER: &str = "ORDER";
 /// What the sort keys of an order's history begin with.
 pub const HISTORY: &str = "HISTORY#";
+/// What the partitions of parked things begin with.
+pub const PARKED: &str = "PARKED#";
 
 /// The sort key of the line that lists show of an order.
 pub const LISTING: &str = "LISTING";
@@ -59,7 +62,7 @@ pub fn parse_order(pk: &str) -> Option<OrderKey> {
 /// The partition of what is parked for a merchant, or for nobody we know.
 #[must_use]
 pub fn parked_partition(merchant: Option<&MerchantId>) -> String {
-    format!("PARKED#{}", merchant.map_or("-", MerchantId::as_str))
+    format!("{PARKED}{}", merchant.map_or("-", MerchantId::as_str))
 }
 
 /// The key of a parked thing: by time of arrival, the same on each delivery.
@@ -74,7 +77,7 @@ pub fn parked(parked: &ParkedKey) -> ItemKey {
 /// Reads a parked thing's key back.
 #[must_use]
 pub fn parse_parked(key: &ItemKey) -> Option<ParkedKey> {
-    let merchant = match key.pk.strip_prefix("PARKED#")? {
+    let merchant = match key.pk.strip_prefix(PARKED)? {
         "-" => None,
         merchant => Some(merchant.parse().ok()?),
     };
@@ -82,6 +85,26 @@ pub fn parse_parked(key: &ItemKey) -> Option<ParkedKey> {
     let (arrived_at, kind, id) = (parts.next()?, parts.next()?, parts.next()?);
     let kind = ParkedKind::ALL.iter().copied().find(|known| known.word() == kind)?;
     Some(ParkedKey { merchant, arrived_at: arrived_at.parse().ok()?, kind, id: id.to_owned() })
+}
+
+/// What the partition keys of transmissions begin with.
+const TRANSMIT: &str = "TRANSMIT#";
+
+/// The key of a transmission. A merchant id holds no `#`, so that the two parts can't run into one another.
+#[must_use]
+pub fn transmission(key: &TransmissionKey) -> ItemKey {
+    ItemKey {
+        pk: format!("{TRANSMIT}{}#{}", key.merchant, key.transaction.as_str()),
+        sk: "TRANSMISSION".to_owned(),
+    }
+}
+
+/// Reads a transmission's key back from its partition key.
+#[must_use]
+pub fn parse_transmission(pk: &str) -> Option<TransmissionKey> {
+    let (merchant, transaction) = pk.strip_prefix(TRANSMIT)?.split_once('#')?;
+    let transaction = transaction.to_owned().try_into().ok()?;
+    Some(TransmissionKey { merchant: merchant.parse().ok()?, transaction })
 }
 
 /// The key of a merchant's configuration.
@@ -141,6 +164,17 @@ mod tests {
             assert_eq!(parse_parked(&parked(&key)), Some(key));
         }
         assert_eq!(parse_parked(&order(&key("acme", "INV-1"))), None);
+    }
+
+    #[test]
+    fn keys_of_transmissions_read_back_whatever_the_transaction_s_id() {
+        for transaction in ["txn-1", "a#b", "#", "two words", "é"] {
+            let transaction = transaction.to_owned().try_into().unwrap();
+            let key = TransmissionKey { merchant: "acme".parse().unwrap(), transaction };
+            assert_eq!(parse_transmission(&transmission(&key).pk), Some(key));
+        }
+        assert_eq!(parse_transmission("ORDER#acme#txn-1"), None);
+        assert_eq!(parse_order("TRANSMIT#acme#txn-1"), None);
     }
 
     #[test]

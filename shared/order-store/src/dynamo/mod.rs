@@ -10,6 +10,7 @@ mod listing;
 mod parked;
 pub mod stream;
 mod table;
+mod transmission;
 
 pub use export::{Books, ParkedItem, count_by_status, export, merchants, parked_things};
 pub use table::DynamoTable;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use models::order::Due;
-use models::parked::{Fate, Parked, ParkedKey, Why};
+use models::parked::{Fate, Parked, ParkedDecline, ParkedKey, Why};
 use models::refusal::{Refusal, Rule};
 use serde_json::Value;
 
@@ -64,16 +64,13 @@ pub(super) fn from_parked(parked: &Parked) -> Result<Item, StoreError> {
 pub(super) fn to_parked(key: ParkedKey, item: &Item) -> Result<Parked, StoreError> {
     let read = Reader { item, name: format!("parked {}", key.id) };
     let sentence: String = read.parsed(name::SENTENCE)?;
-    let why = match read.optional::<String>(name::RULE)? {
+    let why = match rule(&read)? {
         None => Why::Sentence(sentence),
-        Some(code) => {
-            let rule: Rule = word(&read, name::RULE, code)?;
-            Why::Refusal(Refusal::new(
-                rule,
-                read.optional::<String>(name::PATH)?.unwrap_or_default(),
-                sentence,
-            ))
-        }
+        Some(rule) => Why::Refusal(Refusal::new(
+            rule,
+            read.optional::<String>(name::PATH)?.unwrap_or_default(),
+            sentence,
+        )),
     };
     let keep_until: i64 = read.parsed(attr::TTL)?;
     Ok(Parked {
@@ -89,6 +86,17 @@ pub(super) fn to_parked(key: ParkedKey, item: &Item) -> Result<Parked, StoreErro
         },
         key,
     })
+}
+
+/// Reads from its item what is told of a parked thing; the copy is not looked at.
+pub(super) fn to_parked_decline(key: ParkedKey, item: &Item) -> Result<ParkedDecline, StoreError> {
+    let read = Reader { item, name: format!("parked {}", key.id) };
+    Ok(ParkedDecline { order_id: read.optional(name::ORDER_ID)?, rule: rule(&read)?, key })
+}
+
+fn rule(read: &Reader<'_>) -> Result<Option<Rule>, StoreError> {
+    let code: Option<String> = read.optional(name::RULE)?;
+    code.map(|code| word(read, name::RULE, code)).transpose()
 }
 
 /// A stored word of an enum.

@@ -1,12 +1,14 @@
-//! The table's stream, as Lambda hands it on: the images of an order before and after one change.
+//! The table's stream, as Lambda hands it on: the images of an order before and after one change, and what is parked.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use models::ids::OrderKey;
 use models::order::Order;
+use models::parked::{Parked, ParkedDecline};
 use serde_json::{Value, json};
 
 use super::item::{Item, attr, from_order, key_item, to_order};
-use super::key;
+use super::key::{self, ItemKey};
+use super::parked::{from_parked, to_parked_decline};
 use crate::table::StoreError;
 
 /// One change of an order.
@@ -49,10 +51,38 @@ pub fn read(record: &Value) -> Result<Seen, StoreError> {
     }
 }
 
+/// What a record says of something parked, where it is the record of its arrival. What becomes of it later, its deletion
+/// included, is none.
+///
+/// # Errors
+/// It is no record of a stream with both images, or the image can't be read.
+pub fn parked(record: &Value) -> Result<Option<ParkedDecline>, StoreError> {
+    let change = &record["dynamodb"];
+    let keys = image(&change["Keys"])?.ok_or_else(|| malformed("it has no keys"))?;
+    let part = |name| keys.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+    let key = ItemKey { pk: part(attr::PK), sk: part(attr::SK) };
+    if !key.pk.starts_with(key::PARKED) || !change["OldImage"].is_null() {
+        return Ok(None);
+    }
+    let item = image(&change["NewImage"])?.ok_or_else(|| malformed("it has no image"))?;
+    let key = key::parse_parked(&key).ok_or_else(|| malformed("its key is of nothing that is parked"))?;
+    to_parked_decline(key, &item).map(Some)
+}
+
 /// Whose record it is, as far as even one that can't be read tells.
 #[must_use]
 pub fn order_of(record: &Value) -> Option<OrderKey> {
     key::parse_order(record["dynamodb"]["Keys"][attr::PK]["S"].as_str()?)
+}
+
+/// The record of a parked thing's arrival as the stream has it, for tests.
+///
+/// # Errors
+/// It can't be written as an item.
+pub fn parked_record(sequence_number: &str, parked: &Parked) -> Result<Value, StoreError> {
+    let keys = to_json(&key_item(key::parked(&parked.key)));
+    let image = to_json(&from_parked(parked)?);
+    Ok(json!({ "dynamodb": { "SequenceNumber": sequence_number, "Keys": keys, "NewImage": image } }))
 }
 
 /// A record as the stream has it, for tests and simulation.

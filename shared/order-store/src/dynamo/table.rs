@@ -39,7 +39,7 @@ impl DynamoTable {
         Self { client, name: name.into() }
     }
 
-    async fn get(&self, key: key::ItemKey) -> Result<Option<Item>, StoreError> {
+    pub(super) async fn get(&self, key: key::ItemKey) -> Result<Option<Item>, StoreError> {
         let output = self
             .client
             .get_item()

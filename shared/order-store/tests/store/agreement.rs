@@ -59,6 +59,7 @@ fn any_refunds() -> impl Strategy<Value = Vec<Refund>> {
             amount: MinorUnits::new(minor),
             asked_at,
             before: MinorUnits::new(minor),
+            asking: key(0),
             state,
             detail: detail.to_owned(),
         });

@@ -126,7 +126,7 @@ fn as_json(value: &AttributeValue) -> Value {
     text.or(number).or(texts).or(boolean).unwrap()
 }
 
-async fn image(client: &Client, key: key::ItemKey) -> Value {
+pub(crate) async fn image(client: &Client, key: key::ItemKey) -> Value {
     let get = client.get_item().table_name("orders").key("pk", AttributeValue::S(key.pk));
     let item = get.key("sk", AttributeValue::S(key.sk)).send().await.unwrap().item.unwrap();
     item.iter().map(|(name, value)| (name.clone(), as_json(value))).collect()
@@ -168,6 +168,7 @@ async fn a_record_of_the_stream_is_read_as_the_table_is() {
     for sk in ["HISTORY#0000000001", "CONFIG", "2026-11-21T10:00:00.000Z#refused#m-1"] {
         assert_eq!(read(sk, &Value::Null, &history), Seen::Other, "{sk}");
     }
+    assert_eq!(stream::parked(&record("ORDER", &Value::Null, &old)).unwrap(), None);
     let mut foreign = new.clone();
     foreign["seen"] = json!({ "L": [] });
     for bad in [json!({}), record("ORDER", &Value::Null, &Value::Null), record("ORDER", &old, &foreign)] {

@@ -7,6 +7,7 @@ use models::ids::OrderKey;
 use models::intake::Repeat;
 use models::order::{Due, DueReason, Facet, Reason, ReasonCode, SEEN_MAX};
 use models::parked::{Fate, Parked, ParkedKey, ParkedKind, Why, orphan_due};
+use models::refund::{self, RefundId, RefundRequest, Reserve};
 use models::refusal::{Refusal, Rule};
 use models::status::{Status, Transition};
 use models::submission::{Claim, ClaimRefused, Outcome, Verdict};
@@ -43,6 +44,7 @@ on_each_table!(
     our_own_repeated_write_is_no_replay,
     our_own_repeated_look_is_told_as_made,
     another_s_change_at_the_same_moment_is_not_our_own,
+    one_of_two_that_ask_for_the_same_refund_at_the_same_moment_reserves_it,
     a_webhook_before_the_answer_wins,
     an_event_has_its_effect_once,
     a_replayed_delivery_is_told_apart_from_a_duplicate,
@@ -175,6 +177,31 @@ async fn another_s_change_at_the_same_moment_is_not_our_own(table: &impl Table) 
     assert!(table.settle(&order_key, &note(1)).await.unwrap());
     assert!(!table.settle(&order_key, &note(2)).await.unwrap(), "it was somebody else's");
     assert!(table.settle(&order_key, &note(1)).await.unwrap(), "it is our own");
+}
+
+/// A caller repeats its request while the first is under way: the provider must be called once.
+async fn one_of_two_that_ask_for_the_same_refund_at_the_same_moment_reserves_it(table: &impl Table) {
+    let order_key = taken(table, "INV-1").await;
+    table
+        .apply(&order_key, &event("INV-1", EventKind::Completed, "order.completed", "n-1"), start())
+        .await
+        .unwrap();
+    let order = Table::read(table, &order_key).await.unwrap().unwrap();
+    let ask = |byte| {
+        let (id, amount) = (RefundId::of(&order_key, "the caller's key"), order.amount);
+        match refund::reserve(
+            &order,
+            &RefundRequest { id, amount, asking: crate::fixtures::key(byte) },
+            None,
+            start(),
+        ) {
+            Ok(Reserve::Change(change)) => change,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(table.settle(&order_key, &ask(1)).await.unwrap());
+    assert!(!table.settle(&order_key, &ask(2)).await.unwrap(), "somebody else calls");
+    assert!(table.settle(&order_key, &ask(1)).await.unwrap(), "it is our own write");
 }
 
 /// The SDK repeats a write whose answer was lost, and is then refused by its own.

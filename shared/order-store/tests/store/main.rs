@@ -8,5 +8,7 @@ mod fixtures;
 mod history;
 mod life;
 mod listing;
+mod parked;
 mod tables;
 mod template;
+mod transmissions;

@@ -20,7 +20,7 @@ pub(super) struct Books {
     pub(super) refused: Vec<Refused>,
     pub(super) forged: Vec<Forged>,
     pub(super) requests: BTreeMap<Endpoint, RequestCount>,
-    pub(super) transmitted: u64,
+    pub(super) transmitted: Vec<TransmittedEntry>,
     pub(super) card_numbers_seen: u64,
 }
 
@@ -49,6 +49,8 @@ pub struct Ledger {
     pub forged: Vec<Forged>,
     /// Faults of calls that concern no order.
     pub other_faults: Vec<FaultNote>,
+    /// What /transmit took, in the order of its arrival.
+    pub transmitted: Vec<TransmittedEntry>,
     /// Calls by name.
     pub requests: BTreeMap<Endpoint, RequestCount>,
 }
@@ -186,6 +188,29 @@ pub struct PairEntry {
     pub evaluate_requests: u64,
     /// Faults that hit its calls.
     pub faults: Vec<FaultNote>,
+}
+
+/// A copy of a transaction.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct TransmittedEntry {
+    /// When.
+    pub at: Timestamp,
+    /// The merchant.
+    pub mid: String,
+    /// The merchant's order id.
+    pub external_order_id: String,
+    /// `transaction.id`.
+    pub transaction_id: Option<String>,
+    /// `isDeclined`.
+    pub declined: bool,
+    /// `transaction.amount`.
+    pub amount_minor: Option<i64>,
+    /// `transaction.currency`.
+    pub currency: Option<String>,
+    /// Whether there was a `paymentMethod.cardNumber`, whatever was in it.
+    pub has_card_number: bool,
+    /// The key that was answered.
+    pub transmit_id: String,
 }
 
 /// A refused call.

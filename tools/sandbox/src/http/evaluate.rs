@@ -44,8 +44,8 @@ pub(super) async fn transmit(State(app): State<Arc<App>>, headers: HeaderMap, by
         return Err(call.refuse(&Refusal::invalid(missing)));
     }
     let mid = call.mid.clone();
-    call.perform(move |world, _| {
-        let transmit_id = world.transmit(&mid);
+    call.perform(move |world, now| {
+        let transmit_id = world.transmit(now, &mid, &body);
         Ok(Reply::ok(envelope(json!({ "result": "success", "transmitId": transmit_id })))).into()
     })
     .await

@@ -226,5 +226,10 @@ async fn outcome_and_transmit_answer_as_documented() {
     let transmit = stage.post("transmit", &evaluate("order", "order")).await.json();
     assert_eq!((&transmit["result"], transmit["transmitId"].is_string()), (&json!("success"), true));
     assert_eq!(stage.post("transmit", &json!({})).await.status, 400);
-    assert_eq!(stage.ledger().summary.transmitted, 1);
+    let ledger = stage.ledger();
+    assert_eq!(ledger.summary.transmitted, 1, "what is refused is not transmitted");
+    let entry = &ledger.transmitted[0];
+    assert_eq!((entry.external_order_id.as_str(), entry.declined), ("order", true));
+    assert_eq!(transmit["transmitId"], entry.transmit_id);
+    assert!(entry.has_card_number, "the request was one to /evaluate");
 }

@@ -14,15 +14,17 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 pub use evaluate::{EvaluateAnswer, Evaluated};
 use jiff::Timestamp;
 pub use refund::RefundDone;
+use serde_json::Value;
 
 use super::{
     Endpoint,
     clock::after,
     delivery::{Delivery, Role, Send},
+    doc::Doc,
     fate::Action,
     fault::CallFault,
     ids::Ids,
-    ledger::{Books, Refused},
+    ledger::{Books, Refused, TransmittedEntry},
     merchant::Merchant,
     order::{FaultNote, Order},
     refusal::Refusal,
@@ -244,10 +246,24 @@ impl World {
         self.books.card_numbers_seen += count;
     }
 
-    /// Counts a /transmit and makes its id.
-    pub fn transmit(&mut self, mid: &str) -> String {
-        self.books.transmitted += 1;
-        self.ids.guid(&["transmit", mid, &self.books.transmitted.to_string()])
+    /// Keeps what a /transmit brought and makes its id.
+    pub fn transmit(&mut self, now: Timestamp, mid: &str, body: &Value) -> String {
+        let number = self.books.transmitted.len() + 1;
+        let transmit_id = self.ids.guid(&["transmit", mid, &number.to_string()]);
+        let doc = Doc::new(body);
+        let transaction = doc.object("transaction");
+        self.books.transmitted.push(TransmittedEntry {
+            at: now,
+            mid: mid.to_owned(),
+            external_order_id: doc.text_or_number("orderId").unwrap_or_default(),
+            transaction_id: transaction.text_or_number("id"),
+            declined: doc.flag("isDeclined").unwrap_or_default(),
+            amount_minor: transaction.get("amount").and_then(Value::as_i64),
+            currency: transaction.text("currency").map(str::to_owned),
+            has_card_number: doc.object("paymentMethod").get("cardNumber").is_some(),
+            transmit_id: transmit_id.clone(),
+        });
+        transmit_id
     }
 
     /// Makes the token of a card, and keeps the card.

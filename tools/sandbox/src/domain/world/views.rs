@@ -40,6 +40,7 @@ impl World {
                 .filter(|(pair, _)| pair.1.is_empty())
                 .flat_map(|(_, notes)| notes.clone())
                 .collect(),
+            transmitted: self.books.transmitted.clone(),
             requests: self.books.requests.clone(),
         }
     }
@@ -67,7 +68,7 @@ impl World {
             refused: count(self.books.refused.iter()),
             tokens_issued: self.tokens.issued(),
             cards_tokenized: self.vault.count(),
-            transmitted: self.books.transmitted,
+            transmitted: count(self.books.transmitted.iter()),
             card_numbers_seen: self.books.card_numbers_seen,
             webhooks: self.webhook_summary(),
             forged_sent: count(self.books.forged.iter()),

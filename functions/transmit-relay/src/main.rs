@@ -1,0 +1,39 @@
+//! Copies transactions to FlexFactor's risk model. Only wiring is here.
+
+use aws_lambda_events::event::sqs::SqsEvent;
+use flexfactor::Client;
+use lambda_kit::clock::System;
+use lambda_kit::merchants::Merchants;
+use lambda_kit::queue::TransmissionsQueue;
+use lambda_kit::secrets::{Secrets, SecretsManager};
+use lambda_kit::{aws, batch, telemetry};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use order_store::dynamo::DynamoTable;
+
+use transmit_relay::handler::Relay;
+use transmit_relay::settings::RelaySettings;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let telemetry = telemetry::init("transmit-relay")?;
+    let settings = RelaySettings::from_env()?;
+    let aws = aws::config().await;
+    let table = DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), &settings.orders_table);
+    let source =
+        SecretsManager::new(aws_sdk_secretsmanager::Client::new(&aws), &settings.merchant_secret_prefix);
+    let relay = &Relay {
+        queue: TransmissionsQueue::new(aws_sdk_sqs::Client::new(&aws), &settings.transmissions_queue_url),
+        merchants: Merchants::new(table.clone(), System),
+        store: table,
+        secrets: Secrets::new(source, System),
+        provider: Client::new(&settings.provider)?,
+        clock: System,
+        rules: settings.rules,
+    };
+    let take = move |event: LambdaEvent<SqsEvent>| async move {
+        let response = batch::run(event.payload, |record| relay.relay(record)).await;
+        telemetry.flush();
+        Ok::<_, Error>(response)
+    };
+    run(service_fn(take)).await
+}
