@@ -1,6 +1,7 @@
 //! `rescue parked`: what could not be applied and is kept until people have looked at it.
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use models::ids::MerchantId;
 use models::parked::{Fate, Parked, ParkedKey, ParkedKind, Why};
@@ -32,38 +33,11 @@ pub struct ListArgs {
     #[arg(long)]
     merchant: Option<MerchantId>,
     /// Only those of one kind.
-    #[arg(long, value_enum)]
-    kind: Option<Kind>,
+    #[arg(long, value_parser = PossibleValuesParser::new(ParkedKind::ALL.iter().map(|kind| kind.word())))]
+    kind: Option<String>,
     /// Also events that were matched to their order since.
     #[arg(long)]
     matched: bool,
-}
-
-/// The kinds, as words of the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-enum Kind {
-    Unparseable,
-    Refused,
-    Conflict,
-    OrphanEvent,
-    MismatchedEvent,
-    UnknownEvent,
-    AccountEvent,
-}
-
-impl From<Kind> for ParkedKind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Unparseable => Self::Unparseable,
-            Kind::Refused => Self::Refused,
-            Kind::Conflict => Self::Conflict,
-            Kind::OrphanEvent => Self::OrphanEvent,
-            Kind::MismatchedEvent => Self::MismatchedEvent,
-            Kind::UnknownEvent => Self::UnknownEvent,
-            Kind::AccountEvent => Self::AccountEvent,
-        }
-    }
 }
 
 /// A parked thing as it is shown.
@@ -161,7 +135,7 @@ async fn list(args: &ListArgs, deployment: &Deployment) -> Result<Done, Failure>
     let (parked, unreadable) = all(deployment).await?;
     let wanted = |thing: &&Parked| {
         args.merchant.as_ref().is_none_or(|merchant| thing.key.merchant.as_ref() == Some(merchant))
-            && args.kind.is_none_or(|kind| ParkedKind::from(kind) == thing.key.kind)
+            && args.kind.as_ref().is_none_or(|kind| *kind == thing.key.kind.word())
             && (args.matched || thing.fate == Fate::Parked)
     };
     let things: Vec<_> = parked.iter().filter(wanted).map(shown).collect();
