@@ -47,6 +47,29 @@ impl Webhook {
         self
     }
 
+    /// The delivery as the HTTP API hands it on, for what is to be replayed from a file.
+    pub(crate) fn recorded(&self, merchant: &str) -> serde_json::Value {
+        let date = sign::http_date(Timestamp::now() - self.age);
+        let hash = sign::content_hash(self.body.as_bytes());
+        let key = STANDARD.decode(&self.key).unwrap();
+        let signature = sign::signature(&key, &self.nonce, &date, &self.host, &hash);
+        json!({
+            "rawPath": format!("/webhooks/{merchant}"),
+            "headers": {
+                "x-fc-authorization": sign::authorization(&signature), "x-fc-content-sha512": hash, "x-fc-date": date,
+                "x-fc-nonce": self.nonce,
+            },
+            "body": self.body,
+            "isBase64Encoded": false,
+        })
+    }
+
+    /// The same, sent so long ago.
+    pub(crate) fn aged(mut self, age: SignedDuration) -> Self {
+        self.age = age;
+        self
+    }
+
     async fn send_to(&self, rig: &Rig, merchant: &str) -> u16 {
         let date = sign::http_date(Timestamp::now() - self.age);
         let hash = sign::content_hash(self.body.as_bytes());

@@ -19,8 +19,8 @@ pub mod wire;
 pub use account::{Account, Credentials};
 pub use calls::{
     AmountNames, AmountUnit, CancelExternally, CancelOrder, CaptureOrder, Capturing, Evaluate,
-    EvaluateAnswer, FindOrder, ListNames, Lookup, OrderAnswer, OutcomeAnswer, ReadOrder, ReadOutcome,
-    RefundOrder, Refunding, Transmit, TransmitAnswer,
+    EvaluateAnswer, FindOrder, ListNames, ListOrders, Listed, Listing, Lookup, OrderAnswer, OutcomeAnswer,
+    ReadOrder, ReadOutcome, RefundOrder, Refunding, Transmit, TransmitAnswer,
 };
 pub use client::{Client, ClientConfig, ClientError};
 pub use error::words_of;

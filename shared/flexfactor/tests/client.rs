@@ -12,8 +12,8 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use flexfactor::mapping::{EvaluateStatus, OrderStatus};
 use flexfactor::{
     Account, AmountNames, AmountUnit, CancelExternally, CancelOrder, CaptureOrder, Capturing, Client,
-    ClientConfig, Credentials, Evaluate, EvaluateAnswer, FindOrder, ListNames, Lookup, Lost, Outcome,
-    ReadOrder, ReadOutcome, RefundOrder, Refunding, Refused, Transmit, TransmitAnswer,
+    ClientConfig, Credentials, Evaluate, EvaluateAnswer, FindOrder, ListNames, ListOrders, Listed, Listing,
+    Lookup, Lost, Outcome, ReadOrder, ReadOutcome, RefundOrder, Refunding, Refused, Transmit, TransmitAnswer,
 };
 use jiff::Timestamp;
 use models::ids::{IdempotencyKey, ProviderOrderId};
@@ -411,4 +411,24 @@ async fn totals_are_read_exactly_or_not_at_all() {
         let totals = answer.totals.map(|totals| (totals.captured.get(), totals.refunded.get()));
         assert_eq!((totals, answer.status), (expected, OrderStatus::Completed), "{amounts}");
     }
+}
+
+#[tokio::test]
+async fn all_orders_are_listed_page_by_page_and_a_list_that_is_not_understood_is_no_answer() {
+    let first = r#"{"hasNextPage":true,"orders":[{"id":"a","referenceNumber":"INV-1"},{"id":"b"}]}"#;
+    let last = r#"{"hasNextPage":false,"orders":[{"id":"c","referenceNumber":"INV-1"}]}"#;
+    let names = ListNames { orders: "orders".to_owned(), reference: "referenceNumber".to_owned() };
+    let since = "2026-11-21T10:00:00Z".parse().unwrap();
+    let listing = Listing { mid: "m", since, names: &names };
+    let server = server([Some((200, first)), Some((200, last)), Some((200, first)), Some((200, "{}"))]).await;
+    let listed = |id: &str, reference: Option<&str>| Listed {
+        id: id.parse().unwrap(),
+        reference: reference.map(str::to_owned),
+    };
+    let all = vec![listed("a", Some("INV-1")), listed("b", None), listed("c", Some("INV-1"))];
+    assert_eq!(server.client.list_orders(&account(), listing, server.now).await, Outcome::Done(all));
+    let half = server.client.list_orders(&account(), listing, server.now).await;
+    assert_eq!(half, Outcome::Unknown(Lost::Malformed), "half a list is none");
+    let calls = server.script.calls.lock().unwrap().clone();
+    assert!(calls[1].contains("pageNumber=2") && calls[1].contains("mid=m"), "{calls:?}");
 }

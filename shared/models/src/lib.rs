@@ -10,6 +10,7 @@ pub mod card_guard;
 pub mod change;
 pub mod decline;
 pub mod event;
+pub mod facts;
 pub mod history;
 pub mod ids;
 pub mod intake;

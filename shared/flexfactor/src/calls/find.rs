@@ -16,7 +16,7 @@ use crate::client::Client;
 use crate::outcome::{Lost, Outcome};
 
 /// Orders asked for in one page.
-const PAGE_ORDERS: usize = 100;
+pub(super) const PAGE_ORDERS: usize = 100;
 /// Most pages read. A query for one order id should fit on the first.
 const PAGES_MAX: usize = 10;
 

@@ -16,6 +16,7 @@ use models::time::to_text;
 use models::wish::Wish;
 use serde::de::DeserializeOwned;
 
+use super::facts;
 use super::key::{self, ItemKey};
 use crate::table::StoreError;
 
@@ -120,7 +121,9 @@ pub(super) fn from_order(order: &Order) -> Result<Item, StoreError> {
     if let Some(request) = &order.request {
         let json = serde_json::to_string(request).map_err(|error| corrupt(&order.key, error))?;
         set(attr::REQUEST, text(json));
+        item.extend(facts::of(request));
     }
+    let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
     if order.due.is_some() {
         set(attr::DUE_SHARD, text(key::shard_name(key::due_shard(&key::order(&order.key)))));
     }

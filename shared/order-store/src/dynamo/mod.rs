@@ -2,6 +2,7 @@
 
 mod compile;
 mod export;
+mod facts;
 mod history;
 mod item;
 pub mod key;
@@ -11,5 +12,5 @@ pub mod stream;
 mod table;
 mod transmission;
 
-pub use export::{Books, ParkedItem, export};
+pub use export::{Books, ParkedItem, count_by_status, export, merchants, parked_things};
 pub use table::DynamoTable;

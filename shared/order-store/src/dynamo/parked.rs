@@ -112,7 +112,7 @@ fn word<T: serde::de::DeserializeOwned>(
 /// The expressions that settle a parked thing that is due as it was when it was read.
 pub(super) struct Settle {
     pub(super) update: String,
-    pub(super) condition: &'static str,
+    pub(super) condition: String,
     pub(super) names: HashMap<String, String>,
     pub(super) values: HashMap<String, AttributeValue>,
 }
@@ -137,5 +137,19 @@ pub(super) fn settle(key: &ParkedKey, was_due: Due, fate: Fate, due: Option<Due>
         }
         None => format!("SET #fate = :fate REMOVE {}", attr::DUE.map(|name| format!("#{name}")).join(", ")),
     };
-    Settle { update, condition: "#was_due = :was_due", names, values }
+    Settle { update, condition: "#was_due = :was_due".to_owned(), names, values }
+}
+
+/// Makes due what is still parked and due as it was when it was read, or was not due at all any more.
+pub(super) fn rearm(key: &ParkedKey, was_due: Option<Due>, due: Due) -> Settle {
+    let mut settle = settle(key, was_due.unwrap_or(due), Fate::Parked, Some(due));
+    let unchanged = match was_due {
+        Some(_) => "#was_due = :was_due",
+        None => "attribute_not_exists(#was_due)",
+    };
+    if was_due.is_none() {
+        settle.values.remove(":was_due");
+    }
+    settle.condition = format!("#fate = :fate AND {unchanged}");
+    settle
 }

@@ -17,7 +17,7 @@ use super::compile::compile;
 use super::history::{from_entry, to_entry};
 use super::item::{Item, attr, from_order, key_item, number, text, to_merchant, to_order};
 use super::key;
-use super::parked::{from_parked, settle, to_parked};
+use super::parked::{Settle, from_parked, rearm, settle, to_parked};
 use crate::capability::KeepHistory;
 use crate::sdk::describe;
 use crate::table::{Appended, Changed, DueKey, Inserted, StoreError, Table};
@@ -50,6 +50,41 @@ impl DynamoTable {
             .await
             .map_err(unavailable)?;
         Ok(output.item)
+    }
+
+    /// For tools: makes a parked event due, so that the functions look at it. `was_due` is what it was when it was read;
+    /// `false` where it changed since, or is parked no more.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn rearm_parked(
+        &self,
+        key: &ParkedKey,
+        was_due: Option<Due>,
+        due: Due,
+    ) -> Result<bool, StoreError> {
+        self.settle_item(key, rearm(key, was_due, due)).await
+    }
+
+    async fn settle_item(&self, key: &ParkedKey, settle: Settle) -> Result<bool, StoreError> {
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(key::parked(key))))
+            .update_expression(settle.update)
+            .condition_expression(settle.condition)
+            .set_expression_attribute_names(Some(settle.names))
+            .set_expression_attribute_values(Some(settle.values))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(unavailable(error)),
+            },
+        }
     }
 }
 
@@ -140,25 +175,7 @@ impl Table for DynamoTable {
         fate: Fate,
         due: Option<Due>,
     ) -> Result<bool, StoreError> {
-        let settle = settle(key, was_due, fate, due);
-        let sent = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .set_key(Some(key_item(key::parked(key))))
-            .update_expression(settle.update)
-            .condition_expression(settle.condition)
-            .set_expression_attribute_names(Some(settle.names))
-            .set_expression_attribute_values(Some(settle.values))
-            .send()
-            .await;
-        match sent {
-            Ok(_) => Ok(true),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
-                _ => Err(unavailable(error)),
-            },
-        }
+        self.settle_item(key, settle(key, was_due, fate, due)).await
     }
 
     async fn due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {
