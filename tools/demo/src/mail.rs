@@ -3,12 +3,15 @@
 use anyhow::Result;
 use jiff::{SignedDuration, Timestamp};
 use models::time::to_text;
-use rig::{Decline, MANAGED};
+use rig::{Decline, MANAGED, Transmission, UNMANAGED};
 
 use crate::cast::Role;
 
 /// Every so many-th decline is sent twice.
 const TWICE_EVERY: usize = 12;
+/// How many approvals and declines are copied to FlexFactor's risk model.
+const APPROVALS: usize = 30;
+const DECLINES: usize = 6;
 /// How many orders get another decline under their id.
 const CONFLICTS: usize = 4;
 
@@ -24,6 +27,14 @@ pub(crate) struct Mail {
     pub(crate) conflicts: usize,
     /// The rules by which the others are refused, in their order.
     pub(crate) refused_by: Vec<&'static str>,
+    /// Copies of transactions for FlexFactor's risk model.
+    pub(crate) transmissions: Vec<String>,
+    /// Some of them, to be sent again once they are done.
+    pub(crate) transmissions_again: Vec<String>,
+    /// How many of them are to reach FlexFactor.
+    pub(crate) to_transmit: usize,
+    /// The rules by which the others are refused.
+    pub(crate) not_transmitted_by: Vec<&'static str>,
 }
 
 pub(crate) fn write(roles: &[Role], now: Timestamp) -> Result<Mail> {
@@ -43,7 +54,44 @@ pub(crate) fn write(roles: &[Role], now: Timestamp) -> Result<Mail> {
     let bad = bad(now)?;
     let refused_by = bad.iter().map(|(rule, _)| *rule).collect();
     rest.extend(bad.into_iter().map(|(_, body)| body));
-    Ok(Mail { good, rest, duplicates, conflicts, refused_by })
+    let good_transmissions = transmissions(now)?;
+    let to_transmit = good_transmissions.len();
+    let bad = bad_transmissions(now)?;
+    let not_transmitted_by = bad.iter().map(|(rule, _)| *rule).collect();
+    let transmissions_again = good_transmissions.iter().step_by(TWICE_EVERY).cloned().collect();
+    let transmissions = good_transmissions.into_iter().chain(bad.into_iter().map(|(_, body)| body)).collect();
+    Ok(Mail {
+        good,
+        rest,
+        duplicates,
+        conflicts,
+        refused_by,
+        transmissions,
+        transmissions_again,
+        to_transmit,
+        not_transmitted_by,
+    })
+}
+
+/// Approvals of both merchants, and the declines of the one that wants them copied.
+fn transmissions(now: Timestamp) -> Result<Vec<String>> {
+    let approvals =
+        (1..=APPROVALS).map(|number| (if number % 3 == 0 { UNMANAGED } else { MANAGED }, number, true));
+    let declines = (APPROVALS + 1..=APPROVALS + DECLINES).map(|number| (MANAGED, number, false));
+    let all = approvals.chain(declines).map(|(merchant, number, approved)| {
+        Ok(Transmission::new(merchant, &rig::order_id("sale", number), approved, now)?.body())
+    });
+    all.collect()
+}
+
+/// Transmissions that must be refused, each with its rule.
+fn bad_transmissions(now: Timestamp) -> Result<Vec<(&'static str, String)>> {
+    let transmission =
+        |merchant, number| Transmission::new(merchant, &rig::order_id("bad-sale", number), false, now);
+    Ok(vec![
+        ("card_number", transmission(MANAGED, 1)?.with("/customer/email", "4111111111111111").body()),
+        ("declines_not_wanted", transmission(UNMANAGED, 2)?.body()),
+    ])
 }
 
 /// Messages that must be refused, each with its rule.

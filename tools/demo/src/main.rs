@@ -1,6 +1,7 @@
 //! Real orders on their way through the deployed local stack: declines in, 21 days in seconds, and the result held
 //! against FlexFactor's own ledger.
 
+mod balance;
 mod cast;
 mod mail;
 mod people;
@@ -19,7 +20,7 @@ use rig::{Rig, RigOptions};
 use cast::{KINDS, ORDERS_DEFAULT, Role};
 use mail::Mail;
 use people::People;
-use report::{Report, Times};
+use report::{Report, Seen, Times};
 use screen::Screen;
 
 const DAY_SECONDS: u64 = 86_400;
@@ -104,12 +105,27 @@ async fn play(rig: &mut Rig, arguments: &Arguments, to_deploy: Duration) -> Resu
         Ok(books) => books,
         Err(_) => rig.books().await?,
     };
+    // What was not published by then, the report tells as well.
+    let published = match rig.until_all_published(HISTORIES_MAX).await {
+        Ok(published) => published,
+        Err(_) => rig.published().await?,
+    };
     screen.finish();
     println!();
+    let balance = balance::strike(rig).await?;
     let times = Times { to_deploy, run: begun.elapsed() };
     let (_, dead_letters) = rig.messages().await?;
-    let report = Report::new(&roles, &mail, &people, &books, &rig.ledger().await?, dead_letters, &times);
+    let (ledger, letters) = (rig.ledger().await?, dead_letters);
+    let seen = Seen {
+        books: &books,
+        ledger: &ledger,
+        published: &published,
+        balance: &balance,
+        dead_letters: letters,
+    };
+    let report = Report::new(&roles, &mail, &people, &seen, &times);
     report.print();
+    println!("\n$ rescue balance\n{}", balance.shown.trim_end());
     write_report(&report)?;
     Ok(report.failures)
 }
@@ -130,7 +146,8 @@ async fn submit(rig: &Rig, mail: &Mail, screen: &mut Screen) -> Result<()> {
     .await?;
     // Only now, so that which of two declines under one id came first is not left to the queue.
     rig.send(&mail.rest).await?;
-    let kept = mail.conflicts + mail.refused_by.len();
+    rig.transmit(&mail.transmissions).await?;
+    let kept = mail.conflicts + mail.refused_by.len() + mail.not_transmitted_by.len();
     rig.until(SUBMITTED_MAX, |books| {
         screen.show("day 0", books);
         if books.parked.len() >= kept {
@@ -140,6 +157,9 @@ async fn submit(rig: &Rig, mail: &Mail, screen: &mut Screen) -> Result<()> {
         }
     })
     .await?;
+    rig.until_quiet(SUBMITTED_MAX).await?;
+    // What has reached FlexFactor is not sent again.
+    rig.transmit(&mail.transmissions_again).await?;
     // Until the last repeat has been taken: what comes of it must be in the table by now.
     rig.until_quiet(SUBMITTED_MAX).await
 }

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use models::money::Money;
 use models::order::Order;
+use models::outcome::OutcomeEvent;
 use models::status::Status;
 use models::wish::CancelState;
 use rig::Books;
-use rig::{Finding, FindingKind, Ledger, broken_histories, compare};
+use rig::{Finding, FindingKind, Ledger, broken_histories, compare, unpublished};
 use serde::Serialize;
 
+use crate::balance::Balance;
 use crate::cast::{Kind, Role, kind_of};
 use crate::mail::Mail;
 use crate::people::{Ask, People};
@@ -67,6 +69,15 @@ pub(crate) struct Report {
     pub(crate) refunds_refused: usize,
     /// What FlexFactor refunded, in minor units, by currency.
     pub(crate) provider_refunded_minor: BTreeMap<String, i64>,
+    /// Copies of transactions that reached FlexFactor's risk model, and those that were refused.
+    pub(crate) transmitted: u64,
+    pub(crate) transmissions_refused: usize,
+    /// Events on the bus, by type.
+    pub(crate) published: BTreeMap<String, usize>,
+    /// Orders that stand otherwise than the last event told, or of which none told. Must be 0.
+    pub(crate) not_published: usize,
+    /// Orders on which the billing system's declines, FlexFactor and the table do not balance. Must be 0.
+    pub(crate) balance_gaps: usize,
     /// From the first message to the last check.
     pub(crate) seconds: u64,
     /// From nothing to a deployed stack.
@@ -100,6 +111,15 @@ fn late_cancels_without_a_proposal(books: &Books) -> impl Iterator<Item = String
     })
 }
 
+/// What was seen at the end.
+pub(crate) struct Seen<'a> {
+    pub(crate) books: &'a Books,
+    pub(crate) ledger: &'a Ledger,
+    pub(crate) published: &'a [OutcomeEvent],
+    pub(crate) balance: &'a Balance,
+    pub(crate) dead_letters: u64,
+}
+
 /// What a run took.
 pub(crate) struct Times {
     pub(crate) to_deploy: std::time::Duration,
@@ -107,19 +127,13 @@ pub(crate) struct Times {
 }
 
 impl Report {
-    pub(crate) fn new(
-        roles: &[Role],
-        mail: &Mail,
-        people: &People,
-        books: &Books,
-        ledger: &Ledger,
-        dead_letters: u64,
-        times: &Times,
-    ) -> Self {
+    pub(crate) fn new(roles: &[Role], mail: &Mail, people: &People, seen: &Seen<'_>, times: &Times) -> Self {
+        let Seen { books, ledger, published, balance, dead_letters } = *seen;
         let sent: Vec<_> =
             roles.iter().map(|role| (role.kind.merchant.to_owned(), role.order_id.clone())).collect();
         let mut findings = compare(&sent, books, ledger);
         findings.extend(broken_histories(books));
+        findings.extend(unpublished(books, published));
         let found = |kind| findings.iter().filter(|finding| finding.kind == kind).count();
         let ended = |status| books.orders.iter().filter(|order| order.status == status).count();
         let parked =
@@ -157,6 +171,11 @@ impl Report {
             refunds_made: people.count(REFUNDS, |status| status == 201),
             refunds_refused: people.count(REFUNDS, |status| status == 422),
             provider_refunded_minor: summary.refunded_minor.clone(),
+            transmitted: summary.transmitted,
+            transmissions_refused: parked(&["transmission_refused"]),
+            published: by_type(published),
+            not_published: found(FindingKind::Outcome),
+            balance_gaps: balance.gaps,
             seconds: times.run.as_secs(),
             seconds_to_deploy: times.to_deploy.as_secs(),
             failures: Vec::new(),
@@ -193,12 +212,15 @@ impl Report {
         expect("rejected", self.rejected, mail.refused_by.len());
         expect("conflicts", self.conflicts, mail.conflicts);
         expect("duplicates_ignored", self.duplicates_ignored, mail.duplicates);
+        expect("transmitted", usize::try_from(self.transmitted).unwrap_or(usize::MAX), mail.to_transmit);
+        expect("transmissions_refused", self.transmissions_refused, mail.not_transmitted_by.len());
+        expect("balance_gaps", self.balance_gaps, 0);
         expect("submitted_twice", usize::try_from(self.submitted_twice).unwrap_or(usize::MAX), 0);
         expect("dead_letters", usize::try_from(self.dead_letters).unwrap_or(usize::MAX), 0);
         expect("forged_accepted", usize::try_from(self.forged_accepted).unwrap_or(usize::MAX), 0);
         expect("forged webhooks sent (none is no test)", usize::from(self.forged_sent > 0), 1);
         let mut rules: Vec<_> = books.parked.iter().filter_map(|item| item.rule.as_deref()).collect();
-        let mut wanted = mail.refused_by.clone();
+        let mut wanted = [mail.refused_by.as_slice(), &mail.not_transmitted_by].concat();
         rules.sort_unstable();
         wanted.sort_unstable();
         if rules != wanted {
@@ -245,9 +267,29 @@ impl Report {
             self.refunds_refused,
             shown(&self.provider_refunded_minor)
         );
+        println!(
+            "  transmitted         {:>6}   refused {}: copies of sales for FlexFactor's risk model",
+            self.transmitted, self.transmissions_refused
+        );
+        let told: Vec<_> = self.published.iter().map(|(word, count)| format!("{count} {word}")).collect();
+        println!("  events published    {:>6}   {}", self.published.values().sum::<usize>(), told.join(", "));
+        println!(
+            "  balance             {:>6}   gaps between the declines accepted, FlexFactor and the table",
+            self.balance_gaps
+        );
         println!("  histories verified {} of {}", self.histories_verified, self.accepted);
         println!("  {} s to deploy, {} s for 21 days", self.seconds_to_deploy, self.seconds);
     }
+}
+
+/// How many events of each type there are. One that came twice is one.
+fn by_type(published: &[OutcomeEvent]) -> BTreeMap<String, usize> {
+    let once: BTreeMap<_, _> = published.iter().map(|event| (event.id(), event.word())).collect();
+    let mut counts = BTreeMap::new();
+    for word in once.into_values() {
+        *counts.entry(word.to_owned()).or_default() += 1;
+    }
+    counts
 }
 
 /// Amounts by currency, for people.
