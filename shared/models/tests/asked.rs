@@ -96,6 +96,17 @@ fn a_cancel_is_pursued_again_also_where_something_else_is_looked_after() {
     assert_eq!(order.due.map(|due| due.reason), Some(DueReason::MoneySignal), "by the look that is due");
 }
 
+#[test]
+fn a_cancel_of_an_ended_order_leaves_no_look_for_the_capture_that_it_replaces() {
+    let mut order = order(Status::CaptureRequired);
+    let capture = wish::capture(&order, key(), now());
+    asked(&mut order, capture);
+    order.status = Status::Cancelled;
+    let cancel = wish::cancel(&order, key(), now());
+    asked(&mut order, cancel);
+    assert_eq!((order.cancel_state(), order.due), (Some(CancelState::Confirmed), None));
+}
+
 /// A rejected order was thought not to be at the provider; what shows that it may be there after all brings its cancel back.
 #[test]
 fn the_cancel_of_an_order_that_is_handed_back_is_pursued_again() {
