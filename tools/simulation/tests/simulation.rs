@@ -115,11 +115,6 @@ fn without_the_reservation_refunds_are_not_what_they_are_said_to_be() {
 }
 
 #[test]
-fn without_the_reservation_more_is_asked_for_than_is_left() {
-    damage(Rule::RefundReserve, |report| report.over_refunded);
-}
-
-#[test]
 fn where_a_lost_refund_is_repeated_it_is_made_twice() {
     damage(Rule::RefundRepeat, |report| report.refunds_untrue);
 }
