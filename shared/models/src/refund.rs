@@ -17,8 +17,10 @@ use crate::order::{Due, DueReason, Facet, Order};
 use crate::status::{Status, Transition};
 use crate::time::{later, to_millis};
 
-/// Most refunds of one order.
+/// Most refunds of one order that were made or may have been.
 pub const REFUNDS_MAX: usize = 50;
+/// Most refunds of one order that are remembered though no money moved, before the one that is asked for.
+pub const IDLE_REFUNDS_MAX: usize = 10;
 /// How long after a refund was asked for the provider's totals are not yet taken to say that it was not made.
 pub const SETTLE_TIME: SignedDuration = SignedDuration::from_mins(15);
 
@@ -189,6 +191,11 @@ impl Refund {
         }
     }
 
+    /// Whether its amount moved, or may have.
+    fn counts(&self) -> bool {
+        self.holds_money() || self.state == RefundState::Made
+    }
+
     /// What is refunded altogether once this one is made.
     fn after(&self) -> MinorUnits {
         plus(self.before, self.amount)
@@ -282,15 +289,29 @@ pub fn reserve(
         state: RefundState::Reserved,
         detail: String::new(),
     };
+    // What is due before that is looked at then, but with a count of its own: this refund's looks begin with it.
     let due = Due::new(refund.settles_at(), DueReason::RefundUnknown);
-    let refunds = order.refunds.iter().cloned().chain([refund]).collect();
+    let due = order.due.filter(|before| before.at < due.at).map_or(due, |before| Due { looks: 0, ..before });
+    let refunds = remembered(&order.refunds).cloned().chain([refund]).collect();
     let totals = Totals { captured: order.captured(), refunded: order.refunded() };
     let change = Change::new(Transition::Note, now)
         .guard(Guard::Version(order.version))
         .effect(Effect::Refunds(refunds))
         .effect(Effect::Totals(totals))
-        .effect(Effect::Due(Some(order.due.filter(|before| before.at < due.at).unwrap_or(due))));
+        .effect(Effect::Due(Some(due)));
     Ok(Reserve::Change(change))
+}
+
+/// The refunds that an order goes on to remember when one more is asked for: all that moved money or may have, and the last
+/// ones of those that did not, whose askers may ask again what became of them.
+fn remembered(refunds: &[Refund]) -> impl Iterator<Item = &Refund> {
+    let idle = refunds.iter().filter(|refund| !refund.counts()).count();
+    let mut to_forget = idle.saturating_sub(IDLE_REFUNDS_MAX);
+    refunds.iter().filter(move |refund| {
+        let is_forgotten = !refund.counts() && to_forget > 0;
+        to_forget = to_forget.saturating_sub(usize::from(is_forgotten));
+        !is_forgotten
+    })
 }
 
 fn check(order: &Order, request: &RefundRequest) -> Result<(), ReserveRefused> {
@@ -310,7 +331,7 @@ fn check(order: &Order, request: &RefundRequest) -> Result<(), ReserveRefused> {
     if let Some(other) = order.refunds.iter().find(|refund| refund.holds_money()) {
         return Err(ReserveRefused::UnderWay(other.id.clone()));
     }
-    if order.refunds.len() >= REFUNDS_MAX {
+    if order.refunds.iter().filter(|refund| refund.counts()).count() >= REFUNDS_MAX {
         return Err(ReserveRefused::TooMany);
     }
     if minor.get() == 0 {
@@ -336,26 +357,32 @@ pub enum RefundOutcome {
 /// The change after the call; `None` where somebody else found out already what became of the refund.
 #[must_use]
 pub fn settle(order: &Order, id: &RefundId, outcome: &RefundOutcome, now: Timestamp) -> Option<Change> {
-    let refund = order.refund_under_way().filter(|refund| refund.id == *id)?;
+    // Also one that a look has left to people meanwhile: an answer is better than none.
+    let refund = order.refunds.iter().find(|refund| refund.id == *id && refund.holds_money())?;
     let (state, detail) = match outcome {
         RefundOutcome::Made => (RefundState::Made, ""),
         RefundOutcome::Refused(words) => (RefundState::Refused, words.as_str()),
-        RefundOutcome::Lost(words) => (RefundState::Reserved, words.as_str()),
+        RefundOutcome::Lost(words) => (refund.state, words.as_str()),
     };
     let settled = Refund { state, detail: detail.to_owned(), ..refund.clone() };
     Some(write(order, &settled, now))
 }
 
-/// People say what became of a refund that nobody could find out.
+/// People say what became of a refund whose outcome is not known, once no call can be under way any more.
 ///
-/// `None` where there is no such refund, or it is settled.
+/// `None` where there is no such refund, it is settled, or it is too early to say.
 #[must_use]
 pub fn resolve(order: &Order, id: &RefundId, made: bool, now: Timestamp) -> Option<Change> {
     let refund = order.refunds.iter().find(|refund| refund.id == *id)?;
     let state = if made { RefundState::Made } else { RefundState::NotMade };
     let detail = "Somebody looked it up and said so.".to_owned();
     let settled = Refund { state, detail, ..refund.clone() };
-    (refund.state == RefundState::Unresolved).then(|| write(order, &settled, now))
+    let is_open = match refund.state {
+        RefundState::Unresolved => true,
+        RefundState::Reserved => now >= refund.settles_at(),
+        RefundState::Made | RefundState::Refused | RefundState::NotMade => false,
+    };
+    is_open.then(|| write(order, &settled, now))
 }
 
 fn write(order: &Order, settled: &Refund, now: Timestamp) -> Change {
@@ -396,7 +423,10 @@ pub(crate) fn settle_by_totals(order: &Order, totals: Totals, now: Timestamp) ->
         let is_made = totals.refunded >= refund.after();
         refund.state = match refund.state {
             RefundState::Reserved | RefundState::Unresolved if is_made => RefundState::Made,
-            RefundState::Reserved | RefundState::Unresolved if now >= refund.settles_at() => {
+            // A total below what it was before is older than the refund, and proves nothing of it.
+            RefundState::Reserved | RefundState::Unresolved
+                if now >= refund.settles_at() && totals.refunded >= refund.before =>
+            {
                 RefundState::NotMade
             }
             state @ (RefundState::Reserved
