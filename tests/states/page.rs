@@ -2,14 +2,19 @@
 
 use std::fmt::Write as _;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
+use models::ids::{ContentHash, IdempotencyKey};
+use models::intake;
+use models::order::Order;
 use models::schedule::Schedule;
+use models::screening::Screened;
 use models::status::{Instruction, Status, Transition};
+use models::wish::{CancelState, CaptureState, Wish, WishKind, WishState};
 
 const TOP: &str = "\
 # States and schedules
 
-Generated from `shared/models/src/status.rs` and `shared/models/src/schedule.rs`: `UPDATE_DOCS=1 cargo test -p e2e --test states`
+Generated from `shared/models/src/status.rs`, `wish.rs` and `schedule.rs`: `UPDATE_DOCS=1 cargo test -p e2e --test states`
 writes it anew, and a test fails where it differs. What the words mean is in [terms.md](terms.md), and how the steps come about
 in [architecture.md](architecture.md).
 
@@ -38,6 +43,17 @@ A look that leads to nothing is repeated after these waits. Past the last there 
 |---|---|---|---|
 ";
 
+const ASKED: &str = "
+## What people ask for
+
+A cancel or a capture is kept in the order as a wish and pursued by the schedule `wish`; what became of it is told by the status,
+however it came there. Who asked for a cancel is never told to resume retries. Where a cancel comes too late a refund is proposed, and
+never made by itself. In `escalated`, the wish is given up once its schedule is used up, and may be asked for again.
+
+| status | a cancel is | the billing system is told then | a capture is |
+|---|---|---|---|
+";
+
 /// The whole page.
 pub(crate) fn generated() -> String {
     let mut page = format!("{TOP}\n```mermaid\n{}```\n{STATUSES}", diagram());
@@ -45,6 +61,14 @@ pub(crate) fn generated() -> String {
         let terminal = if status.is_terminal() { "yes" } else { "no" };
         let instruction = instruction(status.instruction());
         writeln!(page, "| {rank} | `{status}` | {terminal} | {instruction} |").unwrap();
+    }
+    page.push_str(ASKED);
+    for status in Status::ALL {
+        let (cancelled, captured) = (asked(*status, WishKind::Cancel), asked(*status, WishKind::Capture));
+        let cancel = cancelled.cancel_state().map_or("", cancel);
+        let told = instruction(cancelled.instruction());
+        let capture = captured.capture_state().map_or("", capture);
+        writeln!(page, "| `{status}` | {cancel} | {told} | {capture} |").unwrap();
     }
     page.push_str(SCHEDULES);
     for schedule in Schedule::ALL {
@@ -94,6 +118,36 @@ fn sources(from: &[Status], to: Status) -> Vec<&'static str> {
     }
     sources.extend(left.iter().map(|status| status.word()));
     sources
+}
+
+/// An order of this status of which something was asked.
+fn asked(status: Status, kind: WishKind) -> Order {
+    let decline = serde_json::from_str(include_str!("../../events/decline.json")).unwrap();
+    let content = ContentHash::of(&serde_json::Value::Null);
+    let now = Timestamp::UNIX_EPOCH;
+    let order = intake::open(Screened { decline, window_days: 21 }, content, SignedDuration::ZERO, now);
+    let key = IdempotencyKey::from_random([0; 16]);
+    let wish = Wish { kind, asked_at: now, key, state: WishState::Open };
+    Order { status, wish: Some(wish), ..order }
+}
+
+const fn cancel(state: CancelState) -> &'static str {
+    match state {
+        CancelState::Wanted => "pursued",
+        CancelState::Confirmed => "confirmed",
+        CancelState::TooLate => "too late",
+        CancelState::NothingToCancel => "without an object",
+        CancelState::GivenUp => "given up",
+    }
+}
+
+const fn capture(state: CaptureState) -> &'static str {
+    match state {
+        CaptureState::Wanted => "pursued",
+        CaptureState::Captured => "done",
+        CaptureState::TooLate => "too late",
+        CaptureState::GivenUp => "given up",
+    }
 }
 
 const fn instruction(instruction: Instruction) -> &'static str {

@@ -263,11 +263,16 @@ pub fn cancel(order: &Order, key: IdempotencyKey, now: Timestamp) -> Result<Aske
         // Only here: the provider may still work on it, and charge it.
         Status::Expired if order.is_expired_by_us() => Ok(Asked::Change(pursue(order, wish, now))),
         // It has ended without a charge. The wish stays with it: should the provider have it after all, it is pursued.
-        Status::Rejected | Status::Expired | Status::Cancelled | Status::Declined => Ok(Asked::Change(
-            Change::new(Transition::Note, now)
+        Status::Rejected | Status::Expired | Status::Cancelled | Status::Declined => {
+            let change = Change::new(Transition::Note, now)
                 .guard(Guard::Version(order.version))
-                .effect(Effect::Wish(wish.now(WishState::Done))),
-        )),
+                .effect(Effect::Wish(wish.now(WishState::Done)));
+            // It takes the place of a capture that was still open, and of the look that was due for that.
+            Ok(Asked::Change(match order.open_wish() {
+                Some(_) => change.effect(Effect::Due(order.next_errand_without_wish(now))),
+                None => change,
+            }))
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use jiff::{SignedDuration, Timestamp};
+use models::event::{EventKind, OrderEvent, Resolution};
 use models::ids::{ContentHash, IdempotencyKey};
 use models::intake;
 use models::money::MinorUnits;
@@ -11,7 +12,7 @@ use models::refund::Totals;
 use models::screening::Screened;
 use models::status::Status;
 use models::submission::{Times, escalate};
-use models::wish::{self, Asked, CancelState, WishState};
+use models::wish::{self, Asked, CancelState, WishRefused, WishState};
 
 fn now() -> Timestamp {
     "2026-11-25T10:00:00Z".parse().unwrap()
@@ -55,6 +56,55 @@ fn nothing_is_captured_before_the_approval_whatever_amount_is_shown() {
     read(&mut order, ProviderView::Rescued);
     assert_eq!(order.captured(), order.amount.minor);
     assert_eq!(order.refundable(), order.amount.minor);
+}
+
+fn asked(order: &mut Order, asked: Result<Asked, WishRefused>) {
+    let Ok(Asked::Change(change)) = asked else { panic!("{asked:?}") };
+    assert!(change.holds(order));
+    change.apply(order);
+}
+
+fn key() -> IdempotencyKey {
+    IdempotencyKey::from_random([1; 16])
+}
+
+fn event(kind: EventKind, name: &str) -> OrderEvent {
+    OrderEvent {
+        kind,
+        name: name.to_owned(),
+        occurred_at: "2026-11-25T10:00:00Z".to_owned(),
+        order_id: "INV-1001-r1".parse().unwrap(),
+        provider_order: "ac9674ed".parse().unwrap(),
+        confirmation: None,
+        nonce: name.to_owned(),
+    }
+}
+
+/// A signal of a refund is being looked after already when it shows that there is something to cancel after all.
+#[test]
+fn a_cancel_is_pursued_again_also_where_something_else_is_looked_after() {
+    let mut order = order(Status::Rejected);
+    event(EventKind::Refunded, "order.refunded").change(now()).apply(&mut order);
+    let cancel = wish::cancel(&order, key(), now());
+    asked(&mut order, cancel);
+    let hook = event(EventKind::CaptureRequired, "order.capturerequired");
+    let Resolution::Instead(change) = hook.resolve(Some(&order), now()) else { panic!("it is new") };
+    assert!(change.holds(&order));
+    change.apply(&mut order);
+    assert_eq!(order.cancel_state(), Some(CancelState::Wanted));
+    assert!(order.open_wish().is_some(), "somebody pursues it");
+    assert_eq!(order.due.map(|due| due.reason), Some(DueReason::MoneySignal), "by the look that is due");
+}
+
+#[test]
+fn a_cancel_of_an_ended_order_leaves_no_look_for_the_capture_that_it_replaces() {
+    let mut order = order(Status::CaptureRequired);
+    let capture = wish::capture(&order, key(), now());
+    asked(&mut order, capture);
+    order.status = Status::Cancelled;
+    let cancel = wish::cancel(&order, key(), now());
+    asked(&mut order, cancel);
+    assert_eq!((order.cancel_state(), order.due), (Some(CancelState::Confirmed), None));
 }
 
 /// A rejected order was thought not to be at the provider; what shows that it may be there after all brings its cancel back.

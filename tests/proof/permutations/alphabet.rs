@@ -6,7 +6,7 @@ use models::status::Status;
 use models::submission::{Outcome, Verdict};
 
 /// FlexFactor's id of the order; the same in everything it is told.
-const PROVIDER_ORDER: &str = "ac9674ed-cbfe-49aa-bc8b-eb1d2b74c429";
+pub(crate) const PROVIDER_ORDER: &str = "ac9674ed-cbfe-49aa-bc8b-eb1d2b74c429";
 const CONFIRMATION: &str = "22ACD1D9";
 
 /// How the attempt under way ends.
@@ -34,12 +34,33 @@ pub(crate) enum Hook {
     Progress,
 }
 
+/// What people ask for, and how the call of a refund that was asked for ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Ask {
+    Cancel,
+    Capture,
+    Refund,
+    /// It was made, and FlexFactor said so.
+    RefundMade,
+    /// It was made, and the answer was lost.
+    RefundLost,
+}
+
+/// What FlexFactor says when it is asked for the order, with its totals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Read {
+    Working,
+    Rescued,
+}
+
 /// One thing that an order is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Told {
     Answer(Answer),
     /// The second of two hooks of a kind is another event: it happened at another time.
     Hook(Hook, u8),
+    Ask(Ask),
+    Read(Read),
 }
 
 impl Answer {
@@ -128,6 +149,9 @@ impl Told {
                 Hook::CaptureRequired => Some(Status::CaptureRequired),
                 Hook::Refunded | Hook::Chargeback | Hook::Progress => None,
             },
+            Self::Ask(_) => None,
+            Self::Read(Read::Working) => Some(Status::Pending),
+            Self::Read(Read::Rescued) => Some(Status::Approved),
         }
     }
 
@@ -138,6 +162,7 @@ impl Told {
             Self::Answer(Answer::Refused) => (ReasonCode::ProviderRefused, "invalid".to_owned()),
             Self::Answer(answer) => (ReasonCode::EvaluateAnswer, format!("{answer:?}")),
             Self::Hook(hook, _) => (ReasonCode::Webhook, hook.name_and_kind().0.to_owned()),
+            Self::Ask(_) | Self::Read(_) => (ReasonCode::ProviderRead, "said".to_owned()),
         }
     }
 }
@@ -171,11 +196,16 @@ const RANK: [Status; 8] = [
     Status::Approved,
 ];
 
-/// The highest rank of all that was told, and beside it the facets.
+/// The highest rank of all that was told.
+pub(crate) fn status_of(told: &[Told]) -> Status {
+    let rank = |status: &Status| RANK.iter().position(|ranked| ranked == status);
+    told.iter().filter_map(|told| told.status()).max_by_key(rank).unwrap_or(Status::Submitting)
+}
+
+/// That status, and beside it the facets.
 pub(crate) fn expected(told: &[Told]) -> Expected {
     let spoken: Vec<Status> = told.iter().filter_map(|told| told.status()).collect();
-    let rank = |status: &Status| RANK.iter().position(|ranked| ranked == status);
-    let status = spoken.iter().copied().max_by_key(rank).unwrap_or(Status::Submitting);
+    let status = status_of(told);
     let of = |hook| told.iter().any(|told| matches!(told, Told::Hook(other, _) if *other == hook));
     let (is_refunded, is_disputed) = (of(Hook::Refunded), of(Hook::Chargeback));
     let is_money_due = is_refunded || is_disputed;

@@ -5,15 +5,20 @@ use jiff::{SignedDuration, Timestamp};
 use models::change::{Change, Effect, Guard};
 use models::ids::{ContentHash, IdempotencyKey};
 use models::intake;
+use models::money::{MinorUnits, Money};
 use models::order::{DueReason, Facet, Order, Reason, ReasonCode};
+use models::reconcile::{Heard, ProviderView, Sighting, Step, after_find};
+use models::refund::{self, RefundId, RefundOutcome, RefundRequest, Reserve};
 use models::screening::Screened;
 use models::status::Transition;
 use models::submission::{Claim, Times};
+use models::wish::{self, Asked};
 use order_store::Table;
 use order_store::capability::{ApplyEvent, Claimed, Look, Submit};
 use order_store::memory::MemoryTable;
 
-use super::alphabet::{Expected, Told};
+use super::alphabet::{Ask, Expected, PROVIDER_ORDER, Read, Told};
+use super::asked::{Granted, REFUND, rules};
 
 const AT_ONCE: &str = "a table in memory does not wait";
 
@@ -21,7 +26,7 @@ pub(crate) fn start() -> Timestamp {
     "2026-11-25T10:00:00Z".parse().unwrap()
 }
 
-fn times() -> Times {
+pub(crate) fn times() -> Times {
     Times {
         lease: SignedDuration::from_secs(90),
         repeat_after: SignedDuration::from_secs(90),
@@ -54,7 +59,14 @@ pub(crate) fn claimed() -> Order {
 }
 
 /// The order after it was told this, `step` seconds after the claim.
-pub(crate) fn after(claimed: &Order, order: &Order, told: Told, delivery: u8, step: u32) -> Order {
+pub(crate) fn after(
+    claimed: &Order,
+    order: &Order,
+    told: Told,
+    delivery: u8,
+    step: u32,
+    granted: Granted,
+) -> Order {
     let table = MemoryTable::default();
     let now = start() + SignedDuration::from_secs(i64::from(step));
     table.insert(order).now_or_never().expect(AT_ONCE).unwrap();
@@ -68,8 +80,49 @@ pub(crate) fn after(claimed: &Order, order: &Order, told: Told, delivery: u8, st
             let event = hook.event(number, delivery);
             ApplyEvent::apply(&table, &order.key, &event, now).now_or_never().expect(AT_ONCE).unwrap();
         }
+        Told::Ask(_) | Told::Read(_) => {
+            if let Some(change) = decided(order, told, granted, now) {
+                assert!(table.settle(&order.key, &change).now_or_never().expect(AT_ONCE).unwrap());
+            }
+        }
     }
     Table::read(&table, &order.key).now_or_never().expect(AT_ONCE).unwrap().unwrap()
+}
+
+/// What is decided on the order as it is read; `None` where it is refused, or known already.
+fn decided(order: &Order, told: Told, granted: Granted, now: Timestamp) -> Option<Change> {
+    let key = IdempotencyKey::from_random([8; 16]);
+    let id = RefundId::of(&order.key, "key");
+    let wished = |asked| match asked {
+        Ok(Asked::Change(change)) => Some(change),
+        Ok(Asked::Already) | Err(_) => None,
+    };
+    let read = |view| {
+        let heard = Heard { view, word: "said".to_owned(), totals: Some(granted.totals(order)) };
+        let sighting = Sighting::One(PROVIDER_ORDER.parse().unwrap(), heard);
+        match after_find(order, &sighting, &rules(), now) {
+            Step::Settle(change) => Some(change),
+            Step::Resubmit(_) | Step::CallOff(_) => panic!("it was found"),
+        }
+    };
+    match told {
+        Told::Ask(Ask::Cancel) => wished(wish::cancel(order, key, now)),
+        Told::Ask(Ask::Capture) => wished(wish::capture(order, key, now)),
+        Told::Ask(Ask::Refund) => {
+            let amount = Money { minor: MinorUnits::new(REFUND), currency: order.amount.currency };
+            match refund::reserve(order, &RefundRequest { id, amount, asking: key }, None, now) {
+                Ok(Reserve::Change(change)) => Some(change),
+                Ok(Reserve::Known(_)) | Err(_) => None,
+            }
+        }
+        Told::Ask(Ask::RefundMade) => refund::settle(order, &id, &RefundOutcome::Made, now),
+        Told::Ask(Ask::RefundLost) => {
+            refund::settle(order, &id, &RefundOutcome::Lost("no answer".to_owned()), now)
+        }
+        Told::Read(Read::Working) => read(ProviderView::Working),
+        Told::Read(Read::Rescued) => read(ProviderView::Rescued),
+        Told::Answer(_) | Told::Hook(..) => None,
+    }
 }
 
 /// The order as the sweep leaves it when its window is over and nobody can say more.

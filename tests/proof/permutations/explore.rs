@@ -5,8 +5,11 @@
 use std::collections::HashMap;
 
 use models::order::{Due, Order};
+use models::refund::Refund;
+use models::wish::Wish;
 
 use super::alphabet::{Told, expected};
+use super::asked::{self, Granted};
 use super::delivery::{after, differences};
 
 /// How often something was told: not yet, once, twice by the same delivery, or twice by two deliveries.
@@ -29,6 +32,9 @@ pub(crate) struct Explored {
     pub(crate) faults: HashMap<String, Vec<Told>>,
 }
 
+/// How often what was told, what was granted of what was asked for, and the order.
+type Place = (Vec<Count>, Granted, String);
+
 struct Reached {
     order: Order,
     /// In how many ways.
@@ -41,30 +47,35 @@ struct Reached {
 pub(crate) fn explore(claimed: &Order, set: &[Told]) -> Explored {
     let mut explored = Explored::default();
     let wanted = expected(set);
+    let has_asks = set.iter().any(|told| matches!(told, Told::Ask(_) | Told::Read(_)));
     let start = Reached { order: claimed.clone(), ways: 1, way: Vec::new() };
-    let mut level: HashMap<(Vec<Count>, String), Reached> = HashMap::new();
-    level.insert((vec![Count::Never; set.len()], String::new()), start);
+    let mut level: HashMap<Place, Reached> = HashMap::new();
+    level.insert((vec![Count::Never; set.len()], Granted::default(), String::new()), start);
     let mut step = 0;
     while !level.is_empty() {
         step += 1;
-        let mut next: HashMap<(Vec<Count>, String), Reached> = HashMap::new();
-        for ((counts, _), reached) in level {
+        let mut next: HashMap<Place, Reached> = HashMap::new();
+        for ((counts, granted, _), reached) in level {
             explored.states += 1;
             if !counts.contains(&Count::Never) {
                 explored.sequences += reached.ways;
-                for fault in differences(&reached.order, &wanted) {
+                let found = match has_asks {
+                    true => asked::differences(&reached.order, set, granted),
+                    false => differences(&reached.order, &wanted),
+                };
+                for fault in found {
                     explored.faults.entry(fault).or_insert_with(|| reached.way.clone());
                 }
             }
             for (index, told) in set.iter().enumerate() {
                 for (count, delivery) in following(counts[index], *told) {
-                    let order = timeless(claimed, after(claimed, &reached.order, *told, delivery, step));
+                    let granted = granted.then(&reached.way, *told);
+                    let order = after(claimed, &reached.order, *told, delivery, step, granted);
+                    let order = timeless(claimed, order);
                     let mut counts = counts.clone();
                     counts[index] = count;
-                    let entry = next.entry((counts, fingerprint(&order))).or_insert_with(|| Reached {
-                        way: reached.way.iter().copied().chain([*told]).collect(),
-                        order,
-                        ways: 0,
+                    let entry = next.entry((counts, granted, fingerprint(&order))).or_insert_with(|| {
+                        Reached { way: reached.way.iter().copied().chain([*told]).collect(), order, ways: 0 }
                     });
                     entry.ways += reached.ways;
                 }
@@ -77,8 +88,11 @@ pub(crate) fn explore(claimed: &Order, set: &[Told]) -> Explored {
 
 /// The order without the traces of when it changed and how often.
 fn timeless(claimed: &Order, order: Order) -> Order {
-    let due = order.due.map(|due| Due::new(claimed.updated_at, due.reason));
-    Order { version: claimed.version, updated_at: claimed.updated_at, due, ..order }
+    let at = claimed.updated_at;
+    let due = order.due.map(|due| Due::new(at, due.reason));
+    let wish = order.wish.map(|wish| Wish { asked_at: at, ..wish });
+    let refunds = order.refunds.into_iter().map(|refund| Refund { asked_at: at, ..refund }).collect();
+    Order { version: claimed.version, updated_at: at, due, wish, refunds, ..order }
 }
 
 /// All of it. The decline never changes, so only whether it is still there counts.
@@ -91,7 +105,7 @@ fn following(count: Count, told: Told) -> Vec<(Count, u8)> {
     match (count, told) {
         (Count::Never, _) => vec![(Count::Once, 1)],
         // An answer has no nonce: recording it again is all there is.
-        (Count::Once, Told::Answer(_)) => vec![(Count::Replayed, 1)],
+        (Count::Once, Told::Answer(_) | Told::Ask(_) | Told::Read(_)) => vec![(Count::Replayed, 1)],
         (Count::Once, Told::Hook(..)) => vec![(Count::Replayed, 1), (Count::Redelivered, 2)],
         (Count::Replayed | Count::Redelivered, _) => Vec::new(),
     }

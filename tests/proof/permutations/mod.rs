@@ -4,8 +4,11 @@
 //! or twice, the second time by the same delivery or by another. Compared are status, facets, provider's id, confirmation,
 //! lease, attempts, whether somebody must look and whether it is for money, and whether the decline is still there. The
 //! reason must be one that leads to the status; where two do, the first to come is kept, so it may differ.
+//!
+//! People ask for things among it, and the order is read: what is compared then is in [`asked`].
 
 mod alphabet;
+mod asked;
 mod delivery;
 mod explore;
 
@@ -14,7 +17,8 @@ use std::collections::BTreeMap;
 use models::order::{Order, Reason, ReasonCode};
 use models::status::Status;
 
-use self::alphabet::{Answer, Hook, Told, expected};
+use self::alphabet::{Answer, Ask, Hook, Read, Told, expected};
+use self::asked::Granted;
 use self::delivery::{after, claimed, differences, expired_here};
 use self::explore::explore;
 use crate::size::{generator, seed, size};
@@ -23,6 +27,9 @@ const ORDER_ID: &str = "INV-1001-r1";
 
 /// Most different things told in the exhaustive part.
 const TOLD_MAX: usize = 6;
+
+/// The same where people ask for something.
+const ASKED_MAX: usize = 5;
 
 /// All sets of at most so many things, at most one of them an answer.
 fn sets(told_max: usize) -> Vec<Vec<Told>> {
@@ -43,9 +50,35 @@ fn sets(told_max: usize) -> Vec<Vec<Told>> {
         .collect()
 }
 
+/// All sets of at most so many things in which something is asked for or read: at most one answer, one end of a refund's call
+/// and one read.
+fn sets_with_asks(told_max: usize) -> Vec<Vec<Told>> {
+    let asks = [Ask::Cancel, Ask::Capture, Ask::Refund].map(Told::Ask);
+    let calls = [None, Some(Ask::RefundMade), Some(Ask::RefundLost)].map(|call| call.map(Told::Ask));
+    let reads = [None, Some(Read::Working), Some(Read::Rescued)].map(|read| read.map(Told::Read));
+    let mut beside: Vec<Vec<Told>> = Vec::new();
+    for bits in 0..1_u32 << asks.len() {
+        let asked = || asks.into_iter().enumerate().filter(move |(at, _)| bits & (1 << at) != 0);
+        for call in calls {
+            for read in reads {
+                beside.push(asked().map(|(_, ask)| ask).chain(call).chain(read).collect());
+            }
+        }
+    }
+    // Of a refund that was not asked for no call is made.
+    let is_call = |told: &Told| matches!(told, Told::Ask(Ask::RefundMade | Ask::RefundLost));
+    beside
+        .retain(|set| !set.is_empty() && (set.contains(&Told::Ask(Ask::Refund)) || !set.iter().any(is_call)));
+    let told = [Vec::new()].into_iter().chain(sets(told_max));
+    told.flat_map(|set| beside.iter().map(move |asked| [set.clone(), asked.clone()].concat()))
+        .filter(|set| set.len() <= told_max)
+        .collect()
+}
+
 /// An order that was told all this in this order.
 fn told(claimed: &Order, way: &[Told]) -> Order {
-    let step = |order: Order, (step, told): (u32, &Told)| after(claimed, &order, *told, 1, step);
+    let step =
+        |order: Order, (step, told): (u32, &Told)| after(claimed, &order, *told, 1, step, Granted::default());
     (1..).zip(way).fold(claimed.clone(), step)
 }
 
@@ -65,9 +98,25 @@ fn every_permutation_and_duplication_ends_in_the_same_state() {
     seed("permutations (exhaustive, needs none)");
     let order = claimed();
     let sets = sets(size(4, TOLD_MAX));
+    let (sequences, states) = explore_all("permutations", &order, &sets);
+    // So that it can't pass by walking through nothing.
+    assert!(sequences > size(6_000_000, 18_000_000_000) && states > size(40_000, 270_000));
+}
+
+/// With people who cancel, capture and refund, and with reads that tell totals.
+#[test]
+fn what_people_ask_for_ends_the_same_whatever_it_meets() {
+    seed("permutations with asks (exhaustive, needs none)");
+    let order = claimed();
+    let sets = sets_with_asks(size(3, ASKED_MAX));
+    let (sequences, states) = explore_all("permutations with asks", &order, &sets);
+    assert!(sequences > size(170_000, 3_600_000_000) && states > size(23_000, 3_500_000));
+}
+
+fn explore_all(what: &str, order: &Order, sets: &[Vec<Told>]) -> (u128, u64) {
     let (mut sequences, mut states) = (0, 0);
     let mut faults: BTreeMap<String, Vec<Told>> = BTreeMap::new();
-    for explored in on_all_processors(&sets, |set| explore(&order, set)) {
+    for explored in on_all_processors(sets, |set| explore(order, set)) {
         sequences += explored.sequences;
         states += explored.states;
         for (fault, way) in explored.faults {
@@ -77,13 +126,12 @@ fn every_permutation_and_duplication_ends_in_the_same_state() {
             }
         }
     }
-    println!("permutations: {} sets, {sequences} sequences, {states} states", sets.len());
+    println!("{what}: {} sets, {sequences} sequences, {states} states", sets.len());
     for (fault, way) in &faults {
         println!("  {fault}: {way:?}");
     }
     assert!(faults.is_empty());
-    // So that it can't pass by walking through nothing.
-    assert!(sequences > size(6_000_000, 18_000_000_000) && states > size(40_000, 270_000));
+    (sequences, states)
 }
 
 /// Beyond what can be walked through: up to three different events of each kind, each delivered up to four times.
@@ -101,7 +149,7 @@ fn random_sequences_beyond_end_in_the_same_state() {
         }
         rng.shuffle(&mut sequence);
         let step = |order: Order, (step, (told, delivery)): (u32, &(Told, u8))| {
-            after(&claimed(), &order, *told, *delivery, step)
+            after(&claimed(), &order, *told, *delivery, step, Granted::default())
         };
         let ended = (1..).zip(&sequence).fold(order.clone(), step);
         assert_eq!(
@@ -113,6 +161,38 @@ fn random_sequences_beyond_end_in_the_same_state() {
     }
     println!("permutations: {counted} random sequences, the longest of {longest} deliveries");
     assert_eq!(counted, runs);
+}
+
+/// The same with all that people can ask for, and both ends of a refund's call among it: the first of the two counts.
+#[test]
+fn random_sequences_with_asks_end_in_the_same_state() {
+    let (seed, runs) = (seed("permutations with asks (random)"), size(300, 30_000));
+    let (claimed, mut longest) = (claimed(), 0);
+    let asks = [Ask::Cancel, Ask::Capture, Ask::Refund, Ask::RefundMade, Ask::RefundLost].map(Told::Ask);
+    for run in 0..runs {
+        let mut rng = generator(seed, run);
+        let mut set: Vec<Told> = Hook::ALL.map(|hook| Told::Hook(hook, 1)).to_vec();
+        set.extend(asks);
+        set.push(Told::Read(if rng.bool() { Read::Working } else { Read::Rescued }));
+        rng.shuffle(&mut set);
+        set.truncate(rng.usize(4..=set.len()));
+        set.push(Told::Answer(Answer::ALL[rng.usize(..Answer::ALL.len())]));
+        let mut sequence: Vec<(Told, u8)> = Vec::new();
+        for told in &set {
+            sequence.extend((0..rng.u8(1..=4)).map(|_| (*told, rng.u8(1..=3))));
+        }
+        rng.shuffle(&mut sequence);
+        let (mut order, mut granted, mut before) = (claimed.clone(), Granted::default(), Vec::new());
+        for (step, (told, delivery)) in (1..).zip(&sequence) {
+            granted = granted.then(&before, *told);
+            order = after(&claimed, &order, *told, *delivery, step, granted);
+            before.push(*told);
+        }
+        let found = asked::differences(&order, &set, granted);
+        assert_eq!(found, Vec::<String>::new(), "seed {seed}, run {run}: {sequence:?}");
+        longest = sequence.len().max(longest);
+    }
+    println!("permutations with asks: {runs} random sequences, the longest of {longest} deliveries");
 }
 
 /// Numbers of events of one kind.
@@ -135,9 +215,9 @@ fn a_late_approval_beats_a_local_expiry() {
     let claimed = claimed();
     let expired = expired_here(&told(&claimed, &[Told::Answer(Answer::Submitted)]));
     assert_eq!((expired.status, expired.due), (Status::Expired, None));
-    let approved = after(&claimed, &expired, Told::Hook(Hook::Completed, 1), 1, 9);
+    let approved = after(&claimed, &expired, Told::Hook(Hook::Completed, 1), 1, 9, Granted::default());
     assert_eq!((approved.status, approved.due), (Status::Approved, None));
-    let late = after(&claimed, &expired, Told::Answer(Answer::Approved), 1, 9);
+    let late = after(&claimed, &expired, Told::Answer(Answer::Approved), 1, 9, Granted::default());
     assert_eq!(late.status, Status::Approved);
 }
 
@@ -155,7 +235,7 @@ fn a_webhook_beats_an_answer_to_evaluate_that_comes_later() {
         (Hook::CaptureRequired, Answer::Submitted),
     ] {
         let before = told(&claimed, &[Told::Hook(hook, 1)]);
-        let ended = after(&claimed, &before, Told::Answer(answer), 1, 2);
+        let ended = after(&claimed, &before, Told::Answer(answer), 1, 2, Granted::default());
         assert_eq!(ended, before, "{hook:?}, then {answer:?}");
     }
 }
@@ -170,7 +250,7 @@ fn refunds_and_disputes_never_change_the_status() {
             ..claimed.clone()
         };
         for hook in [Hook::Refunded, Hook::Chargeback] {
-            let ended = after(&claimed, &order, Told::Hook(hook, 1), 1, 1);
+            let ended = after(&claimed, &order, Told::Hook(hook, 1), 1, 1, Granted::default());
             assert_eq!((ended.status, &ended.reason), (*status, &order.reason), "{hook:?}");
             assert!(ended.due.is_some() && ended.has_open_signal(), "{hook:?} on {status}");
         }

@@ -1,5 +1,7 @@
 //! The audit of a world that has ended: our table against FlexFactor's ledger and against what was sent.
 
+mod asked;
+
 use std::collections::BTreeMap;
 
 use futures_util::FutureExt as _;
@@ -12,6 +14,7 @@ use sandbox::domain::event::{CHARGEBACK_RECEIVED, ORDER_COMPLETED, ORDER_REFUNDE
 use sandbox::{Forgery, OrderEntry, Phase};
 use serde::Serialize;
 
+pub(crate) use self::asked::Asked;
 use crate::merchants::{ACCOUNTS, STRANGER_MINOR};
 use crate::world::Ended;
 
@@ -31,6 +34,14 @@ pub enum Damage {
     AppliedTwice,
     /// A forged webhook was accepted.
     ForgedAccepted,
+    /// FlexFactor refunded, or was asked to refund, more than was left of what it captured.
+    OverRefunded,
+    /// What is said of a refund is not what FlexFactor did.
+    RefundUntrue,
+    /// What became of a cancel or a capture is not what is said of it.
+    WishUntrue,
+    /// Something that people asked for is left, and nobody looks or is told.
+    LeftOpen,
 }
 
 /// One piece of damage.
@@ -56,6 +67,8 @@ pub(crate) struct Audit {
     pub(crate) too_old: u64,
     /// Charges after an order had ended of which no webhook ever arrived: nobody could know.
     pub(crate) untold: u64,
+    /// What people asked for.
+    pub(crate) asked: Asked,
 }
 
 /// Audits a world.
@@ -65,10 +78,13 @@ pub(crate) fn audit(world: &Ended) -> Audit {
     let mut audit = Audit::default();
     audit.declines(world, &orders, &parked);
     let entries = entries_by_order(&world.ledger.orders);
+    let calls = world.functions.provider.refunds();
     for order in &orders {
         let name = order.key.to_string();
         let ours = entries.get(&name).map(Vec::as_slice).unwrap_or_default();
         audit.order(&name, order, ours);
+        let ours: Vec<_> = ours.iter().copied().filter(|entry| is_ours(entry)).collect();
+        audit.asked(world, &name, order, &ours, &calls);
     }
     for (name, entries) in &entries {
         let order = orders.iter().find(|order| order.key.to_string() == *name);
@@ -76,6 +92,9 @@ pub(crate) fn audit(world: &Ended) -> Audit {
             audit.webhooks(name, order, entry, &parked);
         }
     }
+    world.functions.store.wrongs().into_iter().for_each(|(damage, key, why)| {
+        audit.add(damage, &key.to_string(), why);
+    });
     audit.leftovers(world);
     audit
 }
@@ -138,8 +157,7 @@ impl Audit {
         if order.status == Status::Escalated {
             self.handed_back += 1;
         }
-        // Orders that strangers placed under our id are theirs.
-        let ours: Vec<_> = entries.iter().filter(|entry| entry.amount_minor != STRANGER_MINOR).collect();
+        let ours: Vec<_> = entries.iter().filter(|entry| is_ours(entry)).collect();
         if ours.len() > 1 {
             self.add(Damage::SubmittedTwice, name, format!("FlexFactor took it {} times", ours.len()));
         }
@@ -258,6 +276,11 @@ impl Audit {
     }
 }
 
+/// Orders that strangers placed under our id are theirs.
+fn is_ours(entry: &OrderEntry) -> bool {
+    entry.amount_minor != STRANGER_MINOR
+}
+
 fn is_decline(kind: ParkedKind) -> bool {
     match kind {
         ParkedKind::Unparseable | ParkedKind::Refused | ParkedKind::Conflict => true,
@@ -291,14 +314,20 @@ fn is_rightly_nowhere(order: &Order) -> bool {
     let code = order.reason.as_ref().map(|reason| reason.code);
     match order.status {
         Status::Rejected => matches!(code, Some(ReasonCode::NeverSubmitted | ReasonCode::ProviderRefused)),
-        Status::Escalated => code == Some(ReasonCode::OutcomeUnknown),
+        Status::Escalated => {
+            matches!(code, Some(ReasonCode::OutcomeUnknown | ReasonCode::WishNotConfirmed))
+        }
+        // Before anything of it was sent.
+        Status::Cancelled => {
+            code == Some(ReasonCode::MerchantCancelled)
+                && order.submission.attempts == order.submission.unsent
+        }
         Status::Received
         | Status::Submitting
         | Status::Unknown
         | Status::Pending
         | Status::CaptureRequired
         | Status::Expired
-        | Status::Cancelled
         | Status::Declined
         | Status::Approved => false,
     }

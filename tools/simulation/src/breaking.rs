@@ -22,6 +22,14 @@ pub enum Rule {
     WriteBeforeAnswer,
     /// What is due is looked at.
     DueClock,
+    /// A refund is reserved for the order as it was read: of two at once one is refused.
+    RefundReserve,
+    /// A refund whose answer is lost is not repeated.
+    RefundRepeat,
+    /// Nothing is submitted any more once people wish it cancelled.
+    NoWish,
+    /// What moves an order on leaves the look that is due for something beside it.
+    Errand,
 }
 
 impl Rule {
@@ -35,6 +43,10 @@ impl Rule {
         Self::ProviderId,
         Self::WriteBeforeAnswer,
         Self::DueClock,
+        Self::RefundReserve,
+        Self::RefundRepeat,
+        Self::NoWish,
+        Self::Errand,
     ];
 
     /// Its name on the command line.
@@ -49,6 +61,10 @@ impl Rule {
             Self::ProviderId => "provider-id",
             Self::WriteBeforeAnswer => "write-before-answer",
             Self::DueClock => "due-clock",
+            Self::RefundReserve => "refund-reserve",
+            Self::RefundRepeat => "refund-repeat",
+            Self::NoWish => "no-wish",
+            Self::Errand => "errand",
         }
     }
 }

@@ -228,7 +228,7 @@ impl Script {
         if told.is_some() {
             return told;
         }
-        let repeats = [Fault::DeliveredTwice, Fault::WebhookRepeated];
+        let repeats = [Fault::DeliveredTwice, Fault::WebhookRepeated, Fault::AskedTwice];
         repeats.into_iter().find(|fault| self.is_repeating && kinds.contains(fault))
     }
 }

@@ -70,6 +70,10 @@ faults! {
     WebhookAnswerLost = "webhook's answer is lost",
     /// The very same request, nonce and all, arrives twice.
     WebhookRepeated = "webhook request arrives twice",
+    /// It was served, and who asked never hears of it.
+    AskAnswerLost = "answer of the API is lost",
+    /// The very same request comes twice at once.
+    AskedTwice = "request to the API comes twice",
 }
 
 impl Fault {
@@ -141,6 +145,8 @@ impl Fault {
         Self::DiesBefore,
         Self::DiesAfter,
     ];
+    /// Faults between people and the API.
+    pub(crate) const OF_ASKING: &'static [Self] = &[Self::AskAnswerLost, Self::AskedTwice];
     /// Faults of a webhook's transport.
     pub(crate) const OF_WEBHOOKS: &'static [Self] =
         &[Self::WebhookCut, Self::WebhookAnswerLost, Self::WebhookRepeated];

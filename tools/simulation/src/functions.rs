@@ -25,6 +25,7 @@ use webhook_receiver::handler::Receiver;
 use webhook_receiver::settings::ReceiverRules;
 
 use crate::breaking::Rule;
+use crate::desk::OurApi;
 use crate::env::Env;
 use crate::merchants::WEBHOOK_HOST;
 use crate::provider::Provider;
@@ -33,9 +34,9 @@ use crate::runtime::lock;
 use crate::secrets::SecretsManager;
 use crate::store::Store;
 
-type OurMerchants = Merchants<Store, Env>;
-type OurSecrets = Secrets<SecretsManager, Env>;
-type OurIntake = Intake<Store, Queue, OurMerchants, Env>;
+pub(crate) type OurMerchants = Merchants<Store, Env>;
+pub(crate) type OurSecrets = Secrets<SecretsManager, Env>;
+pub(crate) type OurIntake = Intake<Store, Queue, OurMerchants, Env>;
 type OurSubmission = Submission<Store, Queue, OurMerchants, OurSecrets, Provider, Env>;
 type OurReceiver = Receiver<Store, OurMerchants, OurSecrets, Env>;
 type OurSweep = Sweep<Store, Queue, Env>;
@@ -55,11 +56,12 @@ pub(crate) struct Functions {
     pub(crate) declines: Queue,
     pub(crate) evaluations: Queue,
     pub(crate) reconciliations: Queue,
-    containers: Arc<Containers>,
+    pub(crate) containers: Arc<Containers>,
 }
 
 #[derive(Debug, Default)]
-struct Containers {
+pub(crate) struct Containers {
+    pub(crate) api: Pool<OurApi>,
     intake: Pool<OurIntake>,
     submission: Pool<OurSubmission>,
     receiver: Pool<OurReceiver>,
@@ -69,7 +71,7 @@ struct Containers {
 
 /// Containers that wait for their next invocation.
 #[derive(Debug)]
-struct Pool<T>(Mutex<Vec<T>>);
+pub(crate) struct Pool<T>(Mutex<Vec<T>>);
 
 impl<T> Default for Pool<T> {
     fn default() -> Self {
@@ -78,12 +80,12 @@ impl<T> Default for Pool<T> {
 }
 
 impl<T> Pool<T> {
-    fn take(&self, new: impl FnOnce() -> T) -> T {
+    pub(crate) fn take(&self, new: impl FnOnce() -> T) -> T {
         let waiting = lock(&self.0).pop();
         waiting.unwrap_or_else(new)
     }
 
-    fn put_back(&self, container: T) {
+    pub(crate) fn put_back(&self, container: T) {
         lock(&self.0).push(container);
     }
 }
@@ -195,11 +197,11 @@ impl Functions {
         Merchants::new(self.store.clone(), self.env.clone())
     }
 
-    fn secrets(&self) -> OurSecrets {
+    pub(crate) fn secrets(&self) -> OurSecrets {
         Secrets::new(SecretsManager(self.env.clone()), self.env.clone())
     }
 
-    fn intake(&self) -> OurIntake {
+    pub(crate) fn intake(&self) -> OurIntake {
         let limits = Limits {
             decline_age_max: SignedDuration::from_hours(24),
             window_days_min: 14,

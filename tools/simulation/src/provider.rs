@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use flexfactor::{Account, Lost, Outcome, Refused};
 use jiff::Timestamp;
 use lambda_kit::clock::Clock as _;
+use models::ids::ProviderOrderId;
+use models::money::MinorUnits;
 use sandbox::domain::delivery::Send;
 use sandbox::domain::refusal::Refusal;
 use sandbox::domain::world::World;
@@ -37,13 +39,62 @@ pub(crate) struct Provider {
     world: Arc<Mutex<World>>,
     /// Until when a submission is being worked on, by merchant and order id.
     working: Arc<Mutex<BTreeMap<(String, String), i64>>>,
+    /// The refunds that it was called for, as they arrived.
+    refunds: Arc<Mutex<Vec<RefundCall>>>,
+    /// Whether it tells an order's amounts when the order is read; whether the real one does is not known.
+    tells_totals: bool,
+}
+
+/// A call to refund that reached FlexFactor.
+#[derive(Debug, Clone)]
+pub(crate) struct RefundCall {
+    /// FlexFactor's id of the order.
+    pub(crate) order: String,
+    pub(crate) minor: i64,
+    pub(crate) at: Timestamp,
+    /// Whether it was made, and not refused.
+    pub(crate) is_made: bool,
+    /// Whether it was for more than our own refunds before had left: FlexFactor alone stood between it and the money.
+    pub(crate) is_beyond: bool,
 }
 
 impl Provider {
-    pub(crate) fn new(env: Env, seed: u64, rules: Vec<Rule>) -> Self {
+    pub(crate) fn new(env: Env, seed: u64, rules: Vec<Rule>, tells_totals: bool) -> Self {
         let merchants = ACCOUNTS.iter().map(|account| account.at_flexfactor()).collect();
         let world = World::new(seed, seed, fates::settings(), rules, merchants);
-        Self { env, world: Arc::new(Mutex::new(world)), working: Arc::default() }
+        let world = Arc::new(Mutex::new(world));
+        Self { env, world, working: Arc::default(), refunds: Arc::default(), tells_totals }
+    }
+
+    pub(crate) const fn tells_totals(&self) -> bool {
+        self.tells_totals
+    }
+
+    /// The refunds that it was called for.
+    pub(crate) fn refunds(&self) -> Vec<RefundCall> {
+        lock(&self.refunds).clone()
+    }
+
+    /// What its portal shows people: whether a refund of this amount was made by a call since then.
+    pub(crate) fn was_refunded(&self, order: &ProviderOrderId, amount: MinorUnits, since: Timestamp) -> bool {
+        let minor = i64::try_from(amount.get()).unwrap_or(i64::MAX);
+        let is = |call: &RefundCall| call.is_made && call.minor == minor && call.at >= since;
+        lock(&self.refunds).iter().any(|call| call.order == order.as_str() && is(call))
+    }
+
+    /// Refunds, and notes that it was asked to.
+    fn refund_now(&self, mid: &str, id: &ProviderOrderId, minor: i64) -> Result<(), Refusal> {
+        let now = self.env.now();
+        let mut world = self.world();
+        let charged = world.order(mid, id.as_str()).map_or(0, sandbox::domain::order::Order::charged_minor);
+        let answer = world.refund(now, mid, id.as_str(), minor).map(|_| ());
+        let mut calls = lock(&self.refunds);
+        let before = calls.iter().filter(|call| call.order == id.as_str() && call.is_made);
+        let refunded: i64 = before.map(|call| call.minor).sum();
+        let (order, is_made) = (id.as_str().to_owned(), answer.is_ok());
+        let is_beyond = refunded.saturating_add(minor) > charged;
+        calls.push(RefundCall { order, minor, at: now, is_made, is_beyond });
+        answer
     }
 
     /// FlexFactor as of now.

@@ -33,6 +33,24 @@ pub struct Report {
     pub applied_twice: u64,
     /// Forged webhooks that were accepted.
     pub forged_accepted: u64,
+    /// Refunds of more than was captured, made or asked for.
+    pub over_refunded: u64,
+    /// Refunds of which something else is said than what FlexFactor did.
+    pub refunds_untrue: u64,
+    /// Cancels and captures of which something else is said than what became of them.
+    pub wishes_untrue: u64,
+    /// What people asked for and nobody looks after.
+    pub left_open: u64,
+    /// Cancels by how they ended.
+    pub cancels: BTreeMap<String, u64>,
+    /// Captures by how they ended.
+    pub captures: BTreeMap<String, u64>,
+    /// Refunds by how they ended.
+    pub refunds: BTreeMap<String, u64>,
+    /// Refunds called made because FlexFactor's side refunded at the same time.
+    pub made_by_others: u64,
+    /// Orders that FlexFactor charged after it had confirmed their cancel.
+    pub charged_all_the_same: u64,
     /// Orders handed back to people, explicitly.
     pub handed_back: u64,
     /// Good declines parked because our own delay made them too old.
@@ -54,6 +72,10 @@ impl Report {
             Damage::Mismatch => &mut self.mismatches,
             Damage::AppliedTwice => &mut self.applied_twice,
             Damage::ForgedAccepted => &mut self.forged_accepted,
+            Damage::OverRefunded => &mut self.over_refunded,
+            Damage::RefundUntrue => &mut self.refunds_untrue,
+            Damage::WishUntrue => &mut self.wishes_untrue,
+            Damage::LeftOpen => &mut self.left_open,
         };
         *counter += 1;
         if self.findings.len() < TOLD_MAX {
@@ -71,6 +93,10 @@ impl Report {
             self.mismatches,
             self.applied_twice,
             self.forged_accepted,
+            self.over_refunded,
+            self.refunds_untrue,
+            self.wishes_untrue,
+            self.left_open,
         ]
         .iter()
         .sum()
@@ -88,6 +114,14 @@ impl fmt::Display for Report {
         for (status, count) in &self.statuses {
             writeln!(f, "{count:>16}  {status}")?;
         }
+        for (what, ends) in
+            [("cancels", &self.cancels), ("captures", &self.captures), ("refunds", &self.refunds)]
+        {
+            writeln!(f, "{:>12}  {what} asked for:", ends.values().sum::<u64>())?;
+            for (end, count) in ends {
+                writeln!(f, "{count:>16}  {end}")?;
+            }
+        }
         for (count, what) in [
             (self.lost, "lost"),
             (self.submitted_twice, "submitted twice"),
@@ -95,9 +129,15 @@ impl fmt::Display for Report {
             (self.mismatches, "mismatches with FlexFactor's ledger"),
             (self.applied_twice, "events applied twice"),
             (self.forged_accepted, "forged webhooks accepted"),
+            (self.over_refunded, "refunded beyond what was captured"),
+            (self.refunds_untrue, "refunds that are not as they are said to be"),
+            (self.wishes_untrue, "cancels and captures that are not as they are said to be"),
+            (self.left_open, "left open, unseen"),
             (self.handed_back, "handed back to people"),
             (self.too_old, "parked as too old"),
             (self.untold, "charged after their end and never told"),
+            (self.made_by_others, "refunds told by a refund of FlexFactor's side"),
+            (self.charged_all_the_same, "charged after a confirmed cancel, and shown so"),
         ] {
             writeln!(f, "{count:>12}  {what}")?;
         }

@@ -1,5 +1,6 @@
 //! A simulation: as many worlds as its orders fill, side by side, and one report.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -129,8 +130,19 @@ fn report(plan: &Plan, results: Vec<(u64, Result<Summary>)>) -> Result<Report> {
         report.handed_back += summary.audit.handed_back;
         report.too_old += summary.audit.too_old;
         report.untold += summary.audit.untold;
+        report.made_by_others += summary.audit.asked.made_by_others;
+        report.charged_all_the_same += summary.audit.asked.charged_all_the_same;
+        add(&mut report.cancels, &summary.audit.asked.cancels);
+        add(&mut report.captures, &summary.audit.asked.captures);
+        add(&mut report.refunds, &summary.audit.asked.refunds);
         summary.audit.findings.iter().for_each(|finding: &Finding| report.count(finding));
     }
     report.hash = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(report)
+}
+
+fn add(to: &mut BTreeMap<String, u64>, counts: &BTreeMap<&'static str, u64>) {
+    for (what, count) in counts {
+        *to.entry((*what).to_owned()).or_default() += count;
+    }
 }

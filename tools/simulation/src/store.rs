@@ -7,17 +7,22 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 use models::change::{Change, Effect, Guard};
 use models::ids::{MerchantId, OrderKey};
+use models::listing::{Listing, Stretch};
 use models::merchant::Merchant;
 use models::order::{Due, Order, Tag};
 use models::parked::{Fate, Parked, ParkedKey};
+use models::status::Status;
+use order_store::capability::{ListOrders, ReadHistory, Whole};
 use order_store::dynamo::key::{self, DUE_SHARDS, due_shard};
 use order_store::memory::MemoryTable;
 use order_store::{Changed, DueKey, Inserted, StoreError, Table};
 
+use crate::audit::Damage;
 use crate::breaking::Rule;
 use crate::env::{Env, System};
 use crate::fault::Fault;
 use crate::runtime::lock;
+use crate::watch::{Watch, needs_before};
 
 /// The store as the functions see it.
 #[derive(Debug, Clone)]
@@ -35,6 +40,7 @@ struct Observed {
     due_of: BTreeMap<DueKey, Timestamp>,
     events: BTreeSet<(OrderKey, Tag)>,
     applied_twice: u64,
+    watch: Watch,
 }
 
 impl Observed {
@@ -104,6 +110,16 @@ impl Store {
         lock(&self.observed).applied_twice
     }
 
+    /// Since when the cancel of this order is confirmed.
+    pub(crate) fn confirmed(&self, key: &OrderKey) -> Option<Timestamp> {
+        lock(&self.observed).watch.confirmed(key)
+    }
+
+    /// What must never have been.
+    pub(crate) fn wrongs(&self) -> Vec<(Damage, OrderKey, &'static str)> {
+        lock(&self.observed).watch.wrongs().to_vec()
+    }
+
     /// Whether the observer's index says what the table says.
     pub(crate) async fn index_agrees(&self) -> Result<bool, StoreError> {
         for shard in 0..DUE_SHARDS {
@@ -160,6 +176,7 @@ impl Store {
     }
 
     async fn change_now(&self, key: &OrderKey, change: &Change) -> Result<Changed, StoreError> {
+        let before = if needs_before(change) { self.table.read(key).await? } else { None };
         let changed = match self.env.is_broken(Rule::Condition) {
             true => self.change_whatever_the_status(key, change).await?,
             false => self.table.change(key, &self.weakened(change)).await?,
@@ -175,8 +192,13 @@ impl Store {
             let mut observed = lock(&self.observed);
             observed.see_order(order);
             observed.see_events(key, change);
+            observed.watch.see(before.as_ref(), change, order);
         }
         Ok(changed)
+    }
+
+    async fn whole_now(&self, key: &OrderKey) -> Result<Option<Whole>, StoreError> {
+        ReadHistory::whole(&*self.table, key).await
     }
 
     async fn park_now(&self, parked: &Parked) -> Result<(), StoreError> {
@@ -196,16 +218,18 @@ impl Store {
                 Guard::LeaseOver(_) => Rule::Claim,
                 Guard::Unseen(_) => Rule::EventMemory,
                 Guard::ProviderOrder(_) | Guard::NoProviderOrder => Rule::ProviderId,
-                Guard::NoErrand
-                | Guard::NoWish
-                | Guard::Attempt(_)
-                | Guard::Version(_)
-                | Guard::FirstAttemptAfter(_) => {
+                Guard::NoErrand => Rule::Errand,
+                Guard::NoWish => Rule::NoWish,
+                Guard::Attempt(_) | Guard::Version(_) | Guard::FirstAttemptAfter(_) => {
                     return true;
                 }
             };
             !self.env.is_broken(rule)
         });
+        let is_refund = change.effects.iter().any(|effect| matches!(effect, Effect::Refunds(_)));
+        if is_refund && self.env.is_broken(Rule::RefundReserve) {
+            change.guards.retain(|guard| !matches!(guard, Guard::Version(_)));
+        }
         if self.env.is_broken(Rule::EventMemory) {
             change.effects.retain(|effect| !matches!(effect, Effect::Remember(_)));
         }
@@ -288,5 +312,24 @@ impl Table for Store {
 
     async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, StoreError> {
         self.request(Fault::OF_READS, format!("store merchant {id}"), || self.table.merchant(id)).await
+    }
+}
+
+impl ReadHistory for Store {
+    async fn whole(&self, key: &OrderKey) -> Result<Option<Whole>, StoreError> {
+        self.request(Fault::OF_READS, format!("store read {key}"), || self.whole_now(key)).await
+    }
+}
+
+/// Nobody lists here.
+impl ListOrders for Store {
+    async fn listed(
+        &self,
+        merchant: &MerchantId,
+        status: Status,
+        stretch: &Stretch,
+        limit: usize,
+    ) -> Result<Vec<Listing>, StoreError> {
+        self.table.listed(merchant, status, stretch, limit).await
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Message {
 pub(crate) struct Good {
     pub(crate) merchant: &'static str,
     pub(crate) order_id: String,
+    /// When its decline arrives.
+    pub(crate) at: i64,
 }
 
 /// All that is sent in a world.
@@ -73,7 +75,7 @@ impl Traffic {
         let minor = if kind == "refused" { REFUSED_MINOR } else { 1_000 + random.below(18_000) };
         let decline = decline(sample, merchant, &order_id, minor, at, random)?;
         self.send(at, &decline);
-        self.good.insert(Good { merchant, order_id });
+        self.good.insert(Good { merchant, order_id, at });
         if random.happens(per_cent) {
             self.send(at + random.between(0, 48 * HOUR_MILLIS), &decline);
         }

@@ -11,6 +11,7 @@ use crate::env::{Chance, Env, Outage, System};
 use crate::functions::Functions;
 use crate::log::Log;
 use crate::merchants::{ACCOUNTS, STRANGER_MINOR, account};
+use crate::people::{self, Person, people};
 use crate::provider::{self, Provider};
 use crate::random::Random;
 use crate::runtime::Tasks;
@@ -18,7 +19,7 @@ use crate::traffic::{Good, Traffic};
 use crate::webhooks;
 
 pub(crate) const MINUTE: i64 = 60_000;
-const HOUR: i64 = 60 * MINUTE;
+pub(crate) const HOUR: i64 = 60 * MINUTE;
 pub(crate) const DAY: i64 = 24 * HOUR;
 /// When a world begins: 2026-11-21T00:00:00Z.
 pub(crate) const START: i64 = 1_795_219_200_000;
@@ -63,7 +64,14 @@ pub(crate) fn run(recipe: &Recipe) -> anyhow::Result<Ended> {
     let provider_seed = random.next();
     let chance = Chance::Seeded { per_cent: recipe.per_cent, outages };
     let env = Env::new(random, chance, Log::new(recipe.watched.clone()), recipe.broken);
-    let mut world = World::new(env, provider_seed, provider::rules(recipe.per_cent), traffic)?;
+    let good: Vec<Good> = traffic.good.iter().cloned().collect();
+    // Chance of their own: what people do changes nothing of what merchants send.
+    let people = people(&good, &mut Random::stream(recipe.seed, !recipe.index))?;
+    // In one world of eight, nobody can learn from FlexFactor what was refunded.
+    let tells_totals = recipe.index % 8 != 7;
+    let rules = provider::rules(recipe.per_cent);
+    let mut world = World::new(env, provider_seed, rules, traffic, tells_totals)?;
+    world.let_people_act(people);
     world.let_strangers_act()?;
     Ok(world.live())
 }
@@ -99,9 +107,10 @@ impl World {
         seed: u64,
         rules: Vec<sandbox::Rule>,
         traffic: Traffic,
+        tells_totals: bool,
     ) -> anyhow::Result<Self> {
         env.runtime().advance_to(START);
-        let provider = Provider::new(env.clone(), seed, rules);
+        let provider = Provider::new(env.clone(), seed, rules, tells_totals);
         let functions = Functions::new(env, provider);
         for account in &ACCOUNTS {
             let (id, config) = account.config()?;
@@ -184,6 +193,13 @@ impl World {
         }
         for send in functions.provider.take_outbox() {
             self.tasks.begin(webhooks::deliver(functions.clone(), send));
+        }
+    }
+
+    /// People and what they want, each at a moment of his own.
+    pub(crate) fn let_people_act(&mut self, people: Vec<Person>) {
+        for person in people {
+            self.tasks.begin(people::live(self.functions.clone(), person));
         }
     }
 

@@ -1,7 +1,7 @@
 //! The short forms of `cargo xtask simulate` and `cargo xtask prove crashes`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use simulation::{Plan, Report, Rule, crashes, simulate};
+use simulation::{Plan, Report, Rule, crashes, crowd, simulate};
 
 /// Not more than one world holds, so that each run is one thread of a few seconds.
 const ORDERS: u64 = 300;
@@ -107,4 +107,53 @@ fn wherever_a_process_dies_the_story_ends_as_if_it_had_not() {
 fn without_the_reuse_of_the_key_a_death_is_seen_in_the_end() {
     let crashes = crashes(7, 29, Some(Rule::KeyReuse)).unwrap();
     assert!(!crashes.differences.is_empty());
+}
+
+#[test]
+fn without_the_reservation_refunds_are_not_what_they_are_said_to_be() {
+    damage(Rule::RefundReserve, |report| report.refunds_untrue);
+}
+
+#[test]
+fn without_the_reservation_more_is_asked_for_than_is_left() {
+    damage(Rule::RefundReserve, |report| report.over_refunded);
+}
+
+#[test]
+fn where_a_lost_refund_is_repeated_it_is_made_twice() {
+    damage(Rule::RefundRepeat, |report| report.refunds_untrue);
+}
+
+#[test]
+fn where_claims_ignore_the_wish_what_is_to_be_cancelled_is_submitted() {
+    damage(Rule::NoWish, |report| report.wishes_untrue);
+}
+
+#[test]
+fn where_steps_clear_the_look_of_something_else_it_is_left_open() {
+    damage(Rule::Errand, |report| report.left_open);
+}
+
+/// How many people refund one order at once.
+const CROWD: u64 = 50;
+
+#[test]
+fn however_many_refund_an_order_at_once_never_more_is_paid_back_than_was_captured() {
+    let (mut refunds, mut used_up) = (0, 0);
+    for seed in 1..=100 {
+        // With and without faults: a lost answer blocks the others until it is known what became of it.
+        let crowd = crowd(seed, CROWD, if seed % 2 == 0 { 10 } else { 0 }, None).unwrap();
+        assert!(crowd.captured > 0 && crowd.refunded <= crowd.captured, "seed {seed}: {crowd:?}");
+        assert_eq!((crowd.made, crowd.wrong), (crowd.refunded, 0), "seed {seed}: {crowd:?}");
+        refunds += crowd.refunds;
+        used_up += u64::from(crowd.captured - crowd.refunded < crowd.captured / 20);
+    }
+    println!("{refunds} refunds of 100 orders, {used_up} of which are refunded but for a rest");
+    assert!(refunds > 1_000 && used_up > 20, "{refunds} refunds, {used_up} used up");
+}
+
+#[test]
+fn without_the_reservation_a_crowd_asks_for_more_than_there_is() {
+    let asked = crowd(1, CROWD, 0, Some(Rule::RefundReserve)).unwrap();
+    assert!(asked.wrong > 0, "{asked:?}");
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use models::order::Order;
 use models::parked::Parked;
+use models::refund::RefundState;
 use sandbox::OrderEntry;
 
 use crate::world::Ended;
@@ -29,9 +30,18 @@ fn order(order: &Order) -> String {
     // By name: an event that comes later, because the order did, has another time.
     let events: BTreeSet<_> =
         order.seen.iter().filter_map(|tag| tag.as_str().strip_prefix("e:")?.split('@').next()).collect();
+    // What was not made may have been asked for more than once, and is asked for anew.
+    let mut made: Vec<_> = order.refunds.iter().filter(|refund| refund.state == RefundState::Made).collect();
+    made.sort_by_key(|refund| refund.amount);
+    let made: Vec<_> = made.iter().map(|refund| refund.amount.get()).collect();
     format!(
-        "{} refund {} dispute {} known {} due {} request {} events {events:?}",
+        "{} cancel {:?} capture {:?} made {made:?} reserved {} left {} refund {} dispute {} known {} due {} request {} \
+         events {events:?}",
         order.status,
+        order.cancel_state(),
+        order.capture_state(),
+        order.reserved().get(),
+        order.refundable().get(),
         order.refund,
         order.dispute,
         order.provider_order.is_some(),

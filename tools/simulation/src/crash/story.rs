@@ -1,16 +1,26 @@
-//! Stories: one for each way of a decline, of a submission, of each kind of webhook, and of each reason for a look.
+//! Stories: one for each way of a decline, of a submission, of each kind of webhook, and of each reason for a look. What people
+//! ask for is told in [`asked`].
+
+mod asked;
 
 use std::collections::BTreeSet;
 
+use models::ids::OrderKey;
 use sandbox::{Action, Fate, Rule, Step};
 use serde_json::Value;
 
 use crate::env::Told;
 use crate::fault::Fault;
 use crate::merchants::REFUSED_MINOR;
+use crate::people::{Person, Wants};
 use crate::random::Random;
 use crate::traffic::{Message, SAMPLE, Traffic, decline, with};
 use crate::world::{DAY, MINUTE, START};
+
+pub(super) use asked::ASKED;
+
+/// The order that every story is about.
+const ORDER_ID: &str = "INV-1001-r1";
 
 const SECONDS_A_DAY: u64 = 86_400;
 
@@ -37,10 +47,16 @@ pub(super) struct Story {
     /// The faults without which it would be another story.
     pub(super) told: &'static [Told],
     pub(super) has_stranger: bool,
+    /// What people want of it, and how long after its decline.
+    people: fn() -> Vec<(i64, Wants)>,
+    /// Whether FlexFactor tells amounts when an order is read.
+    pub(super) tells_totals: bool,
     /// How its end begins: the order's status.
     pub(super) ends: &'static str,
     /// As what it may end besides when a process has died: a death can cost knowledge, never truth.
     pub(super) also: &'static [&'static str],
+    /// How it may end besides, up to what FlexFactor has, where that differs as well: it died before FlexFactor was told.
+    pub(super) also_whole: &'static [&'static str],
 }
 
 const fn story(name: &'static str, fate: fn() -> Fate, ends: &'static str) -> Story {
@@ -52,8 +68,11 @@ const fn story(name: &'static str, fate: fn() -> Fate, ends: &'static str) -> St
         steps: Vec::new,
         told: &[],
         has_stranger: false,
+        people: Vec::new,
+        tells_totals: true,
         ends,
         also: &[],
+        also_whole: &[],
     }
 }
 
@@ -150,12 +169,19 @@ impl Story {
         Rule { fate: Some((self.fate)()), steps: (self.steps)(), ..Rule::default() }
     }
 
+    /// Who wants something of it.
+    pub(super) fn people(&self) -> anyhow::Result<Vec<Person>> {
+        let key = OrderKey { merchant: self.merchant.parse()?, order_id: ORDER_ID.parse()? };
+        let person = |(after, wants)| Person { key: key.clone(), at: START + MINUTE + after, wants };
+        Ok((self.people)().into_iter().map(person).collect())
+    }
+
     /// What is sent.
     pub(super) fn traffic(&self, random: &mut Random) -> anyhow::Result<Traffic> {
         let sample: Value = serde_json::from_str(SAMPLE)?;
         let minor = if matches!(self.sends, Sends::OneThatIsRefused) { REFUSED_MINOR } else { 4_321 };
         let at = START + MINUTE;
-        let one = decline(&sample, self.merchant, "INV-1001-r1", minor, at, random)?;
+        let one = decline(&sample, self.merchant, ORDER_ID, minor, at, random)?;
         let message = |at: i64, value: &Value| Message { at, body: value.to_string() };
         let messages = match self.sends {
             Sends::One | Sends::OneThatIsRefused => vec![message(at, &one)],

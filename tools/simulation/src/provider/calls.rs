@@ -151,7 +151,8 @@ impl ReadOrder for Provider {
         id: &ProviderOrderId,
         _: Timestamp,
     ) -> Outcome<OrderAnswer> {
-        self.read(account, id, answer_about).await
+        let tells = self.tells_totals;
+        self.read(account, id, move |world, order| answer_about(world, order, tells)).await
     }
 }
 
@@ -221,11 +222,22 @@ impl CaptureOrder for Provider {
 
 impl RefundOrder for Provider {
     async fn refund_order(&self, account: &Account, refund: Refunding<'_>, _: Timestamp) -> Outcome<()> {
+        let answer = self.refund_once(account, refund).await;
+        match answer {
+            Outcome::Unknown(_) if self.env.is_broken(Rule::RefundRepeat) => {
+                self.refund_once(account, refund).await
+            }
+            Outcome::Done(_) | Outcome::Refused(_) | Outcome::Unknown(_) => answer,
+        }
+    }
+}
+
+impl Provider {
+    async fn refund_once(&self, account: &Account, refund: Refunding<'_>) -> Outcome<()> {
         let Refunding { order, amount, message: _ } = refund;
         let effect = || {
             let mid = self.mid(account)?;
-            let minor = theirs(amount)?.minor;
-            self.world().refund(self.env.now(), &mid, order.as_str(), minor).map(|_| ())
+            self.refund_now(&mid, order, theirs(amount)?.minor)
         };
         refused(self.call(Fault::OF_CALLS, format!("FlexFactor refund {order}"), effect).await)
     }
@@ -248,11 +260,11 @@ fn refused(answer: Outcome<()>) -> Outcome<()> {
     }
 }
 
-fn answer_about(world: &World, order: &Order) -> OrderAnswer {
+fn answer_about(world: &World, order: &Order, tells_totals: bool) -> OrderAnswer {
     let word = order.name(world.settings());
     let minor = |minor: i64| MinorUnits::new(u64::try_from(minor).unwrap_or(0));
     let totals = Totals { captured: minor(order.amount.minor), refunded: minor(order.refunded_minor()) };
-    OrderAnswer { status: OrderStatus::parse(&word), word, totals: Some(totals) }
+    OrderAnswer { status: OrderStatus::parse(&word), word, totals: tells_totals.then_some(totals) }
 }
 
 fn set_key(body: &mut Value, bytes: [u8; 16]) {
