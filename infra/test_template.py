@@ -238,7 +238,7 @@ class Template(unittest.TestCase):
         for name, queue in self.of_type("AWS::SQS::Queue").items():
             self.assertIs(queue["Properties"]["SqsManagedSseEnabled"], True, name)
             # What is due is in the index; messages about it only pile up while nobody takes them.
-            keep = 3600 if name == "ReconciliationsQueue" else 14 * 24 * 3600
+            keep = 7200 if name == "ReconciliationsQueue" else 14 * 24 * 3600
             self.assertEqual(queue["Properties"]["MessageRetentionPeriod"], keep, name)
 
     def test_every_source_has_dead_letters_and_every_dead_letter_queue_a_source_and_an_alarm(self):

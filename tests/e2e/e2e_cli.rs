@@ -39,7 +39,9 @@ impl Rescue {
         let program =
             test.ancestors().skip(1).map(|directory| directory.join("rescue")).find(|path| path.is_file());
         let program = program.expect("rescue is built: cargo build --workspace --bins");
-        let directory = rig.stack().functions_log().parent().unwrap().join("cli");
+        // Apart from the logs, which are searched for what these files must hold.
+        let run = rig.stack().functions_log().parent().and_then(Path::file_name).unwrap().to_owned();
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(run);
         std::fs::create_dir_all(&directory).unwrap();
         Self { program, endpoint: rig.stack().endpoint().to_owned(), directory }
     }

@@ -186,14 +186,10 @@ where
             }
         };
         let answer = asking.call_off(order).await;
-        Ok(match (order.open_wish(), &answer) {
-            (None, _) => after_call_off(order, &answer, now),
-            (Some(_), CalledOff::Done) => {
-                let unneeded = Sighting::NotFound;
-                after_wished_call_off(order, &answer, &unneeded, &self.rules.look, now)
-            }
-            // It may have come too late, or too early.
-            (Some(_), CalledOff::Refused(_) | CalledOff::NoAnswer(_)) => {
+        Ok(match order.open_wish() {
+            None => after_call_off(order, &answer, now),
+            // It may have come too late, or too early: also where it is answered.
+            Some(_) => {
                 let sighting = asking.find(order).await;
                 after_wished_call_off(order, &answer, &sighting, &self.rules.look, now)
             }

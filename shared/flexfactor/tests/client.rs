@@ -387,6 +387,28 @@ async fn a_cancel_by_id_is_done_when_it_is_answered() {
     assert_eq!(server.calls()[0], "/v1/orders/p-1/cancel Bearer t1");
 }
 
+/// What a refused cancel looks like is not known; a refused refund is a normal answer.
+#[tokio::test]
+async fn a_cancel_whose_answer_tells_of_a_refusal_is_refused_and_one_that_cannot_be_read_is_unknown() {
+    let refusals =
+        [r#"{"success":false}"#, r#"{"status":"FAILED"}"#, r#"{"success":true,"errors":[{"item1":"no"}]}"#];
+    let done = [" ", "{}", r#"{"success":true,"errors":[],"status":null}"#];
+    let unclear = ["<html>", "[1]"];
+    let answers = refusals.into_iter().chain(done).chain(unclear).map(|body| Some((200, body)));
+    let server = server(answers).await;
+    let id = "p-1".parse().unwrap();
+    let mut outcomes = Vec::new();
+    for _ in 0..8 {
+        outcomes.push(server.client.cancel_order(&account(), &id, server.now).await);
+    }
+    assert!(outcomes[..3].iter().all(|outcome| matches!(outcome, Outcome::Refused(_))), "{outcomes:?}");
+    assert!(outcomes[3..6].iter().all(|outcome| *outcome == Outcome::Done(())), "{outcomes:?}");
+    assert!(
+        outcomes[6..].iter().all(|outcome| *outcome == Outcome::Unknown(Lost::Malformed)),
+        "{outcomes:?}"
+    );
+}
+
 /// Amounts are read by their own text; where one is missing, finer than the currency, or no amount, none are told.
 #[tokio::test]
 async fn totals_are_read_exactly_or_not_at_all() {

@@ -184,15 +184,12 @@ impl Change {
     #[must_use]
     pub fn knowing(mut self, order: &Order) -> Self {
         self.guards.retain(|guard| *guard != Guard::NoErrand);
-        let revived = self.revived(order);
-        if order.has_errand() {
-            self = self.without_due();
-        } else if revived.is_some() {
+        if let Some(wish) = self.revived(order) {
             let due = Due::new(self.at, DueReason::Wish);
-            self = self.without_due().effect(Effect::Due(Some(due)));
-        }
-        if let Some(wish) = revived {
-            self = self.effect(Effect::Wish(wish));
+            self = self.without_due().effect(Effect::Due(Some(due))).effect(Effect::Wish(wish));
+        } else if order.has_errand() && order.due.is_some() {
+            // An errand whose looks are used up has no due date that could be kept.
+            self = self.without_due();
         }
         self.guard(Guard::Version(order.version))
     }

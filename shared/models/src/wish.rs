@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::change::{Change, Effect, Guard};
 use crate::ids::IdempotencyKey;
 use crate::money::Money;
-use crate::order::{Due, DueReason, Order, Reason, ReasonCode, WordError};
+use crate::order::{Due, DueReason, Facet, Order, Reason, ReasonCode, WordError};
 use crate::status::{Instruction, Status, Transition};
 use crate::submission::close;
 use crate::time::to_millis;
@@ -138,6 +138,8 @@ impl Order {
         Some(match self.status {
             Status::Approved => CancelState::TooLate,
             Status::Cancelled => CancelState::Confirmed,
+            Status::Expired if wish.state == WishState::Open => CancelState::Wanted,
+            Status::Expired if wish.state == WishState::GivenUp => CancelState::GivenUp,
             Status::Rejected | Status::Expired | Status::Declined => CancelState::NothingToCancel,
             Status::Received
             | Status::Submitting
@@ -177,16 +179,32 @@ impl Order {
     pub fn proposed_refund(&self) -> Option<Money> {
         let minor = self.refundable();
         let is_late = self.cancel_state() == Some(CancelState::TooLate) && minor.get() > 0;
+        // What the cardholder's bank takes back is not refunded besides.
+        let is_late = is_late && self.dispute == Facet::None;
         is_late.then_some(Money { minor, currency: self.amount.currency })
     }
 
-    /// What the billing system is to do. Who asked for a cancel does not want the card tried again.
+    /// What the billing system is to do. Who asked for a cancel does not want the card tried again; what was paid back whole, or
+    /// is disputed, is not to be marked as paid.
     #[must_use]
     pub fn instruction(&self) -> Instruction {
-        match (self.status.instruction(), self.wishes(WishKind::Cancel)) {
-            (Instruction::ResumeRetries, Some(_)) => Instruction::DoNotRetry,
-            (instruction, _) => instruction,
+        let is_called_off = self.wishes(WishKind::Cancel).is_some();
+        let is_whole = self.refunded().get() > 0 && self.refunded() >= self.captured();
+        let is_paid_back = is_whole || self.dispute != Facet::None;
+        match self.status.instruction() {
+            Instruction::ResumeRetries if is_called_off => Instruction::DoNotRetry,
+            Instruction::MarkPaid if is_paid_back => Instruction::DoNotRetry,
+            instruction @ (Instruction::HoldRetries
+            | Instruction::MarkPaid
+            | Instruction::ResumeRetries
+            | Instruction::DoNotRetry) => instruction,
         }
+    }
+
+    /// Whether the order ended here while the provider still worked on it.
+    pub(crate) fn is_expired_by_us(&self) -> bool {
+        let by_window = self.reason.as_ref().is_some_and(|reason| reason.code == ReasonCode::WindowOver);
+        self.status == Status::Expired && by_window && self.provider_order.is_some()
     }
 
     /// Whether it is certain that nothing of it was ever sent to the provider.
@@ -242,6 +260,8 @@ pub fn cancel(order: &Order, key: IdempotencyKey, now: Timestamp) -> Result<Aske
         | Status::Pending
         | Status::CaptureRequired
         | Status::Escalated => Ok(Asked::Change(pursue(order, wish, now))),
+        // Only here: the provider may still work on it, and charge it.
+        Status::Expired if order.is_expired_by_us() => Ok(Asked::Change(pursue(order, wish, now))),
         // It has ended without a charge. The wish stays with it: should the provider have it after all, it is pursued.
         Status::Rejected | Status::Expired | Status::Cancelled | Status::Declined => {
             let change = Change::new(Transition::Note, now)

@@ -93,7 +93,7 @@ fn a_cancel_is_pursued_again_also_where_something_else_is_looked_after() {
     change.apply(&mut order);
     assert_eq!(order.cancel_state(), Some(CancelState::Wanted));
     assert!(order.open_wish().is_some(), "somebody pursues it");
-    assert_eq!(order.due.map(|due| due.reason), Some(DueReason::MoneySignal), "by the look that is due");
+    assert_eq!(order.due.map(|due| due.reason), Some(DueReason::Wish), "at once");
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 use models::money::Money;
 use models::refund::{
-    self, RefundId, RefundOutcome, RefundRequest, RefundState, Reserve, ReserveRefused, SETTLE_TIME,
+    self, IDLE_REFUNDS_MAX, RefundId, RefundOutcome, RefundRequest, RefundState, Reserve, ReserveRefused,
+    SETTLE_TIME,
 };
 use models::schedule::REFUND;
+use models::status::Instruction;
 
 use super::*;
 
@@ -145,6 +147,101 @@ async fn what_was_refunded_does_not_come_back() {
     tested.store.apply(&key, &refunded, start()).await.unwrap();
     tested.look(&key, hours(1)).await;
     assert_eq!(tested.state(&key).await, (RefundState::Made, 500, 1499));
+}
+
+/// A total below what was refunded before is older than the refund: it proves nothing.
+#[tokio::test]
+async fn a_stale_total_does_not_release_a_refund() {
+    let tested = tested();
+    let (key, id) = tested.lost_refund(500).await;
+    tested.tells(1999, 500);
+    tested.look(&key, start() + SETTLE_TIME).await;
+    let order = tested.order(&key).await;
+    let amount = Money::new(300, order.amount.currency);
+    let second = RefundRequest { id: RefundId::of(&key, "second"), amount, asking: asking() };
+    let Ok(Reserve::Change(change)) = refund::reserve(&order, &second, None, hours(1)) else {
+        panic!("{id}")
+    };
+    tested.ask(&key, &change).await;
+    tested.tells(1999, 0);
+    let order = tested.look(&key, hours(2)).await;
+    assert_eq!((order.refunds[1].state, order.reserved().get()), (RefundState::Reserved, 300));
+    tested.tells(1999, 500);
+    let order = tested.look(&key, hours(3)).await;
+    assert_eq!((order.refunds[1].state, order.reserved().get()), (RefundState::NotMade, 0));
+}
+
+/// How an order shows that is refunded in part is not known, so the word does not stand for the whole then.
+#[tokio::test]
+async fn a_returned_order_without_totals_is_not_taken_for_whole_where_a_part_explains_it() {
+    let tested = tested();
+    let (key, id) = tested.lost_refund(500).await;
+    let order = tested.order(&key).await;
+    let made = refund::settle(&order, &id, &RefundOutcome::Made, start()).unwrap();
+    tested.ask(&key, &made).await;
+    tested.store.apply(&key, &event("p-1", EventKind::Refunded, "order.refunded"), start()).await.unwrap();
+    tested.says("p-1", "Returned");
+    let order = tested.look(&key, hours(1)).await;
+    assert_eq!(
+        (order.refund, order.refunded().get(), order.refundable().get()),
+        (Facet::Confirmed, 500, 1499)
+    );
+}
+
+/// People need not wait for the schedule's end, only until no call can be under way.
+#[tokio::test]
+async fn people_may_say_what_became_of_a_refund_once_no_call_can_be_under_way() {
+    let tested = tested();
+    let (key, id) = tested.lost_refund(500).await;
+    let order = tested.order(&key).await;
+    assert_eq!(refund::resolve(&order, &id, false, start()), None);
+    let change = refund::resolve(&order, &id, false, start() + SETTLE_TIME).unwrap();
+    let order = tested.ask(&key, &change).await;
+    assert_eq!((order.reserved().get(), order.due), (0, None));
+}
+
+/// A look gave it up while its call was under way: the answer counts all the same.
+#[tokio::test]
+async fn an_answer_counts_though_a_look_has_given_the_refund_up() {
+    let tested = tested();
+    let (key, id) = tested.lost_refund(500).await;
+    let (order, _) = tested.look_to_the_end(&key).await;
+    assert_eq!(order.refunds[0].state, RefundState::Unresolved);
+    let change = refund::settle(&order, &id, &RefundOutcome::Made, hours(99)).unwrap();
+    assert_eq!(tested.ask(&key, &change).await.refunds[0].state, RefundState::Made);
+}
+
+/// Refusals do not use an order's refunds up, nor fill its item.
+#[tokio::test]
+async fn refused_refunds_are_forgotten_and_do_not_count() {
+    let tested = tested();
+    let (key, id) = tested.lost_refund(500).await;
+    let order = tested.order(&key).await;
+    let refused = refund::settle(&order, &id, &RefundOutcome::Refused("no".to_owned()), start()).unwrap();
+    let mut order = tested.ask(&key, &refused).await;
+    for number in 0..99 {
+        let id = RefundId::of(&key, &number.to_string());
+        let amount = Money::new(1, order.amount.currency);
+        let request = RefundRequest { id: id.clone(), amount, asking: asking() };
+        let Ok(Reserve::Change(change)) = refund::reserve(&order, &request, None, start()) else { panic!() };
+        change.apply(&mut order);
+        let refused = refund::settle(&order, &id, &RefundOutcome::Refused("no".to_owned()), start()).unwrap();
+        refused.apply(&mut order);
+    }
+    assert_eq!(order.refunds.len(), IDLE_REFUNDS_MAX + 1);
+    assert_eq!(order.refunds.last().unwrap().id, RefundId::of(&key, "98"));
+    assert_eq!(order.refundable().get(), 1999);
+}
+
+/// What was paid back is not to be marked as paid.
+#[tokio::test]
+async fn an_order_that_was_refunded_whole_is_not_to_be_marked_paid() {
+    let tested = tested();
+    let (key, id) = tested.lost_refund(1999).await;
+    let order = tested.order(&key).await;
+    assert_eq!(order.instruction(), Instruction::MarkPaid);
+    let made = refund::settle(&order, &id, &RefundOutcome::Made, start()).unwrap();
+    assert_eq!(tested.ask(&key, &made).await.instruction(), Instruction::DoNotRetry);
 }
 
 /// A refund in FlexFactor's portal is known by its total, and counts.

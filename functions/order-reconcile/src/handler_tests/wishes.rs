@@ -149,7 +149,7 @@ async fn what_may_have_been_sent_is_cancelled_by_our_own_id_and_not_submitted_ag
     tested.takes_wishes();
     let order = tested.look(&key, hours(1)).await;
     assert_eq!((order.status, order.cancel_state()), (Status::Cancelled, Some(CancelState::Confirmed)));
-    assert_eq!((tested.calls(), tested.handed_on()), (vec!["cancel lost".to_owned()], 0));
+    assert_eq!((tested.calls().join(", "), tested.handed_on()), ("cancel lost, find lost".to_owned(), 0));
 }
 
 /// FlexFactor refuses the cancel by our own id: it has charged the order already, as looking for it shows.
@@ -163,6 +163,87 @@ async fn a_cancel_by_our_own_id_that_is_refused_looks_for_the_order() {
     let order = tested.look(&key, hours(1)).await;
     assert_eq!((order.status, order.cancel_state()), (Status::Approved, Some(CancelState::TooLate)));
     assert_eq!(tested.calls(), ["cancel lost", "find lost", "read p-9"]);
+}
+
+/// What FlexFactor answers to an id that it does not know is not known: what it then has under our id counts for more.
+#[tokio::test]
+async fn a_confirmed_cancel_by_our_own_id_is_not_believed_of_an_order_that_is_worked_on() {
+    let tested = tested();
+    let key = tested.lost("lost").await;
+    tested.wish_cancel(&key, hours(1)).await;
+    tested.takes_wishes();
+    tested.provider.ids.lock().unwrap().insert("lost".to_owned(), vec!["p-9"]);
+    tested.says("p-9", "Processing");
+    let order = tested.look(&key, hours(1)).await;
+    assert_eq!((order.status, order.cancel_state()), (Status::Pending, Some(CancelState::Wanted)));
+    let order = tested.look(&key, hours(2)).await;
+    assert_eq!((order.status, order.cancel_state()), (Status::Cancelled, Some(CancelState::Confirmed)));
+    assert_eq!(tested.calls().last().unwrap(), "cancel by id p-9");
+}
+
+/// The call whose answer was given up may still be under way, and a cancel that overtook it would find nothing to cancel.
+#[tokio::test]
+async fn a_cancel_does_not_overtake_a_submission_whose_answer_was_given_up() {
+    let tested = tested();
+    let key = tested.lost("lost").await;
+    tested.wish_cancel(&key, start()).await;
+    let order = tested.look(&key, start()).await;
+    let due = order.due.unwrap();
+    assert_eq!((due.at, due.reason), (start() + times().repeat_after, DueReason::Wish));
+    assert_eq!(tested.calls(), [""; 0]);
+    tested.takes_wishes();
+    assert_eq!(tested.look(&key, due.at).await.status, Status::Cancelled);
+}
+
+/// An order that ended here while FlexFactor still worked on it may be charged yet.
+#[tokio::test]
+async fn an_order_that_expired_only_here_is_cancelled_at_flexfactor() {
+    let tested = tested();
+    let key = tested.pending("p-1").await;
+    tested.says("p-1", "Processing");
+    let order = tested.look(&key, window_over()).await;
+    assert_eq!((order.status, order.due), (Status::Expired, None));
+    let order = tested.wish_cancel(&key, window_over()).await;
+    assert_eq!(order.cancel_state(), Some(CancelState::Wanted));
+    let order = tested.look(&key, window_over()).await;
+    assert_eq!(
+        (order.cancel_state(), order.due.map(|due| due.reason)),
+        (Some(CancelState::Wanted), Some(DueReason::Wish))
+    );
+    tested.takes_wishes();
+    let order = tested.look(&key, order.due.unwrap().at).await;
+    assert_eq!(
+        (order.status, order.cancel_state(), order.due),
+        (Status::Cancelled, Some(CancelState::Confirmed), None)
+    );
+}
+
+#[tokio::test]
+async fn a_cancel_of_an_order_that_expired_only_here_ends_too() {
+    let tested = tested();
+    let key = tested.pending("p-1").await;
+    tested.says("p-1", "Processing");
+    tested.look(&key, window_over()).await;
+    tested.wish_cancel(&key, window_over()).await;
+    let (order, looks) = tested.look_to_the_end(&key).await;
+    assert_eq!((order.status, order.cancel_state()), (Status::Expired, Some(CancelState::GivenUp)));
+    assert_eq!(looks.len(), WISH.waits().count() + 1);
+}
+
+/// One of two orders under our id is cancelled; the other may still be charged, so people keep it.
+#[tokio::test]
+async fn an_order_that_flexfactor_has_twice_stays_with_people_when_one_of_them_is_cancelled() {
+    let tested = tested();
+    let key = tested.pending("p-1").await;
+    let reason = models::order::Reason::new(ReasonCode::TwoProviderOrders, "two");
+    let escalated = models::submission::escalate(reason.clone(), start()).knowing(&tested.order(&key).await);
+    tested.ask(&key, &escalated).await;
+    tested.wish_cancel(&key, start()).await;
+    tested.takes_wishes();
+    let order = tested.look(&key, start()).await;
+    assert_eq!((order.status, order.cancel_state()), (Status::Escalated, Some(CancelState::GivenUp)));
+    assert_eq!((order.reason, order.due), (Some(reason), None));
+    assert_eq!(tested.calls(), ["cancel by id p-1"]);
 }
 
 #[tokio::test]

@@ -10,7 +10,9 @@ use models::ids::{OrderId, ProviderOrderId};
 
 use crate::account::Account;
 use crate::client::Client;
-use crate::outcome::Outcome;
+use crate::error::words_of;
+use crate::outcome::{Lost, Outcome, Refused};
+use crate::wire::order::CallResponse;
 
 /// Cancelling by the merchant's own order id.
 pub trait CancelExternally: Send + Sync {
@@ -51,6 +53,25 @@ impl CancelExternally for Client {
 async fn cancel(client: &Client, account: &Account, path: &[&str], now: Timestamp) -> Outcome<()> {
     let url = client.url(account.environment, path);
     let call = || client.http().post(url.clone()).json(&serde_json::json!({}));
-    // Success is HTTP 200 with an empty body, or `{}` (documented, both): the body says nothing.
-    client.call(account, now, call).await.understood(|_| Some(()))
+    cancelled(client.call(account, now, call).await)
+}
+
+/// Success is HTTP 200 with an empty body, or `{}` (documented, both). What a refusal looks like is not known; that of a refund
+/// is a normal answer (recorded), so a body that tells of one is believed, and one that can't be read confirms nothing.
+fn cancelled(answer: Outcome<Vec<u8>>) -> Outcome<()> {
+    let body = match answer {
+        Outcome::Done(body) => body,
+        Outcome::Refused(refused) => return Outcome::Refused(refused),
+        Outcome::Unknown(lost) => return Outcome::Unknown(lost),
+    };
+    if body.trim_ascii().is_empty() {
+        return Outcome::Done(());
+    }
+    match serde_json::from_slice::<CallResponse>(&body) {
+        Ok(answer) if answer.tells_of_a_refusal() => {
+            Outcome::Refused(Refused { http: 200, words: words_of(&body) })
+        }
+        Ok(_) => Outcome::Done(()),
+        Err(_) => Outcome::Unknown(Lost::Malformed),
+    }
 }

@@ -1,9 +1,11 @@
 //! `GET /orders/{id}` (documented: ff/orders-id), `POST /outcome` (documented: ff/outcome-1), and what is done to an order:
 //! `POST /capture` (documented: ff/capture), `POST /orders/{id}/refund` (documented: ff/refund).
 
+use crate::mapping::CallStatus;
 use models::ids::IdempotencyKey;
 use models::money::{Currency, MinorUnits};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// What is read of the answer. Its list of fields is known in part only; amounts are not among the known ones.
@@ -60,12 +62,32 @@ pub struct CaptureRequest<'a> {
     pub currency: Currency,
 }
 
-/// What is read of the answer of both.
+/// What is read of the answer of both, and of a cancel that has a body.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallResponse {
     /// Whether it was done.
     pub status: Option<String>,
+    /// The same, in a word that is `true` or `false`.
+    pub success: Option<bool>,
+    /// What was wrong.
+    #[serde(default)]
+    pub errors: Value,
     /// The same, by the name that an integrator reads of `/capture`.
     pub capture_status: Option<String>,
+}
+
+impl CallResponse {
+    /// Whether any of it says that it was not done.
+    #[must_use]
+    pub fn tells_of_a_refusal(&self) -> bool {
+        let has_errors = match &self.errors {
+            Value::Array(errors) => !errors.is_empty(),
+            Value::Object(errors) => !errors.is_empty(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        };
+        let is_failed =
+            self.status.as_deref().is_some_and(|word| CallStatus::parse(word) == CallStatus::Failed);
+        self.success == Some(false) || is_failed || has_errors
+    }
 }

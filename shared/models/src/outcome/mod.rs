@@ -207,7 +207,9 @@ pub fn of_order(before: Option<&Order>, after: &Order) -> Vec<OutcomeEvent> {
 /// A status is told when the order comes to it, and again when something else of what was told of it has changed: what to
 /// do, how much was captured, how a cancel stands.
 fn status_kind(before: Option<&Order>, after: &Order) -> Option<OrderOutcomeKind> {
-    let told = |order: &Order| (order.status, order.instruction(), order.captured(), order.cancel_state());
+    // What to do about an approved order changes with its refunds and disputes only, which are told themselves.
+    let instruction = |order: &Order| (order.status != Status::Approved).then(|| order.instruction());
+    let told = |order: &Order| (order.status, instruction(order), order.captured(), order.cancel_state());
     if before.is_some_and(|before| told(before) == told(after)) {
         return None;
     }

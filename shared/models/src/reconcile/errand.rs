@@ -9,6 +9,7 @@ use crate::order::{Due, DueReason, Facet, Order, Reason, ReasonCode};
 use crate::refund::{Totals, leave_unresolved, settle_by_totals};
 use crate::status::{Status, Transition};
 use crate::submission::{HELD_FOR_GOOD, Times, close, next_cycle};
+use crate::time::to_millis;
 use crate::wish::{self, Wish, WishKind, WishState};
 
 /// What the order's errand is, the one that is looked for the longest first; `None` where it has none.
@@ -21,13 +22,20 @@ pub(super) fn reason(order: &Order) -> Option<DueReason> {
 /// What to do about an open wish; `None` where there is none, or it has to wait.
 pub(super) fn look(order: &Order, now: Timestamp) -> Option<Look> {
     let wish = order.open_wish()?;
-    let is_held = order.submission.lease_until.is_some_and(|until| until > now);
     match (wish.kind, order.status) {
+        // It ended only here: the provider worked on it when it was last asked.
+        (WishKind::Cancel, Status::Expired) if order.is_expired_by_us() => {
+            order.provider_order.clone().map(Look::Cancel)
+        }
         (_, Status::Approved | Status::Rejected | Status::Expired | Status::Cancelled | Status::Declined) => {
             Some(Look::Do(Step::Settle(put_down(order, wish, WishState::Done, now))))
         }
-        // The call that is under way comes first.
-        (_, Status::Submitting) if is_held => None,
+        // The call that is under way, or may be, comes first: a cancel that overtook it would find nothing to cancel.
+        (_, Status::Submitting | Status::Unknown) if is_held(order, now) => {
+            let until = order.submission.lease_until?;
+            let due = Due { looks: order.due.map_or(0, |due| due.looks), ..Due::new(until, DueReason::Wish) };
+            Some(Look::Do(Step::Settle(rearm(Some(due), now).guard(Guard::Version(order.version)))))
+        }
         (WishKind::Cancel, _) if order.is_unsent() => {
             Some(Look::Do(Step::Settle(wish::cancelled(order, wish, now))))
         }
@@ -57,6 +65,11 @@ pub(super) fn look(order: &Order, now: Timestamp) -> Option<Look> {
     }
 }
 
+/// Whether a call of its submission is under way or may be, and the order is not held for good.
+fn is_held(order: &Order, now: Timestamp) -> bool {
+    order.submission.lease_until.is_some_and(|until| until > now && until < to_millis(HELD_FOR_GOOD))
+}
+
 /// The change by which nobody submits the order any more.
 pub(super) fn hold(order: &Order, now: Timestamp) -> Change {
     let is_submitting = order.status == Status::Submitting;
@@ -75,14 +88,19 @@ fn put_down(order: &Order, wish: &Wish, state: WishState, now: Timestamp) -> Cha
 /// [`Look::Ask`].
 #[must_use]
 pub fn after_cancel(order: &Order, answer: &CalledOff, now: Timestamp) -> Option<Change> {
+    // Of two orders under our id one was cancelled: it stays with people.
+    let is_double = order.reason.as_ref().is_some_and(|reason| reason.code == ReasonCode::TwoProviderOrders);
     match (answer, order.open_wish()) {
+        (CalledOff::Done, Some(_)) if is_double => {
+            Some(give_up(rearm(None, now).guard(Guard::Version(order.version)), order))
+        }
         (CalledOff::Done, Some(wish)) => Some(wish::cancelled(order, wish, now)),
         (CalledOff::Done | CalledOff::Refused(_) | CalledOff::NoAnswer(_), _) => None,
     }
 }
 
-/// The change after a cancel by our own id that people wish. `sighting` is what was then found under our own id, and is
-/// needed only where the cancel was not confirmed.
+/// The change after a cancel by our own id that people wish. `sighting` is what was then found under our own id: what the
+/// provider answers to an id that it does not know is not known, so what it has counts for more than its answer.
 #[must_use]
 pub fn after_wished_call_off(
     order: &Order,
@@ -91,20 +109,28 @@ pub fn after_wished_call_off(
     rules: &LookRules,
     now: Timestamp,
 ) -> Change {
-    if let Some(change) = after_cancel(order, answer, now) {
-        return change;
-    }
+    let confirmed = after_cancel(order, answer, now);
     match sighting {
-        Sighting::One(id, heard) => after_read(order, heard, rules, now)
-            .guard(Guard::ProviderOrder(id.clone()))
-            .effect(Effect::ProviderOrder(id.clone())),
+        Sighting::One(id, heard) => match (heard.view, confirmed) {
+            (
+                ProviderView::Over
+                | ProviderView::CalledOff
+                | ProviderView::NotUnderstood
+                | ProviderView::NoAnswer,
+                Some(confirmed),
+            ) => confirmed,
+            _ => after_read(order, heard, rules, now),
+        }
+        .guard(Guard::ProviderOrder(id.clone()))
+        .effect(Effect::ProviderOrder(id.clone())),
         Sighting::Several => {
             let detail = "The provider has more than one order under this id: it took it more than once.";
             hand_back(order, Reason::new(ReasonCode::TwoProviderOrders, detail), now)
         }
-        Sighting::NotFound | Sighting::NoAnswer(_) => match again(order, DueReason::Wish, now) {
-            Some(due) => rearm(Some(due), now).guard(Guard::Version(order.version)),
-            None => hand_back(
+        Sighting::NotFound | Sighting::NoAnswer(_) => match (confirmed, again(order, DueReason::Wish, now)) {
+            (Some(confirmed), _) => confirmed,
+            (None, Some(due)) => rearm(Some(due), now).guard(Guard::Version(order.version)),
+            (None, None) => hand_back(
                 order,
                 not_confirmed(WishKind::Cancel, "it has no such order as far as can be seen"),
                 now,
@@ -155,7 +181,7 @@ pub(super) fn bounded(
 pub(super) fn finish(change: Change, order: &Order, heard: &Heard, times: &Times) -> Change {
     let now = change.at;
     let mut after = order.clone();
-    let mut change = confirm_signals(change, &mut after);
+    let mut change = confirm_signals(change, &mut after, heard);
     after.status = change.transition.to().unwrap_or(order.status);
     // Amounts of an order that is not charged say nothing of what was captured.
     if let Some(totals) = told(&after, heard).filter(|_| after.status == Status::Approved) {
@@ -169,7 +195,9 @@ pub(super) fn finish(change: Change, order: &Order, heard: &Heard, times: &Times
         after = settled;
     }
     let revived = change.revived(order);
-    if let Some(wish) = order.open_wish().map(|wish| wish.now(fulfilled(&after, order, now))).or(revived) {
+    if let Some(wish) =
+        order.open_wish().map(|wish| wish.now(fulfilled(&after, order, heard.view, now))).or(revived)
+    {
         if order.wish.as_ref() != Some(&wish) {
             change = change.effect(Effect::Wish(wish.clone()));
         }
@@ -202,8 +230,12 @@ fn again_after(after: &Order, before: &Order, errand: DueReason, now: Timestamp)
 }
 
 /// How an open wish stands once the order is as it is `after`.
-fn fulfilled(after: &Order, before: &Order, now: Timestamp) -> WishState {
+fn fulfilled(after: &Order, before: &Order, view: ProviderView, now: Timestamp) -> WishState {
+    let pursued = again(before, DueReason::Wish, now).map_or(WishState::GivenUp, |_| WishState::Open);
+    let is_worked_on = matches!(view, ProviderView::Working | ProviderView::CaptureRequired);
     match after.status {
+        // It ended only here.
+        Status::Expired if is_worked_on && before.is_expired_by_us() => pursued,
         Status::Approved | Status::Rejected | Status::Expired | Status::Cancelled | Status::Declined => {
             WishState::Done
         }
@@ -212,32 +244,46 @@ fn fulfilled(after: &Order, before: &Order, now: Timestamp) -> WishState {
         | Status::Unknown
         | Status::Pending
         | Status::CaptureRequired
-        | Status::Escalated => match again(before, DueReason::Wish, now) {
-            Some(_) => WishState::Open,
-            None => WishState::GivenUp,
-        },
+        | Status::Escalated => pursued,
     }
 }
 
 /// The order was read: what was signalled is now known.
-fn confirm_signals(mut change: Change, order: &mut Order) -> Change {
+fn confirm_signals(mut change: Change, order: &mut Order, heard: &Heard) -> Change {
     if order.refund == Facet::Signalled {
         change = change.effect(Effect::Refund(Facet::Confirmed));
         order.refund = Facet::Confirmed;
     }
-    if order.dispute == Facet::Signalled {
+    // A dispute that is read counts also where its webhook never came.
+    let is_news = heard.view == ProviderView::Disputed && order.dispute == Facet::None;
+    if order.dispute == Facet::Signalled || is_news {
         change = change.effect(Effect::Dispute(Facet::Confirmed));
         order.dispute = Facet::Confirmed;
     }
     change
 }
 
-/// The totals that an answer tells: its own, or those that its word implies. A returned order is refunded (documented:
-/// ff/orders-id); how one shows that is refunded in part is not known.
+/// The totals that an answer about a charged order tells: its own, or those that its word implies. A returned order is
+/// refunded (documented: ff/orders-id). Whether one that is refunded in part shows the same word is not known, so the word
+/// stands for the whole only where what is known to be refunded, or nothing, does not explain it.
 fn told(after: &Order, heard: &Heard) -> Option<Totals> {
-    let is_returned = heard.view == ProviderView::Returned;
-    let implied = is_returned.then(|| Totals { captured: after.captured(), refunded: after.captured() });
-    heard.totals.or(implied)
+    match heard.view {
+        ProviderView::Rescued | ProviderView::Disputed => heard.totals,
+        ProviderView::Returned => heard.totals.or_else(|| {
+            let known = after.refunded().get().saturating_add(after.reserved().get());
+            let is_whole = known == 0 || known >= after.captured().get();
+            is_whole.then(|| Totals { captured: after.captured(), refunded: after.captured() })
+        }),
+        ProviderView::Working
+        | ProviderView::CaptureRequired
+        | ProviderView::Over
+        | ProviderView::Declined
+        | ProviderView::CalledOff
+        | ProviderView::Expired
+        | ProviderView::Problem
+        | ProviderView::NotUnderstood
+        | ProviderView::NoAnswer => None,
+    }
 }
 
 /// Leaves to people what is open: nobody looks any more.

@@ -235,7 +235,9 @@ fn unreadable(order: &Order, reason: Reason, rules: &LookRules, now: Timestamp) 
         (None, false) => DueReason::OutcomeUnknown,
     };
     let change = match again(order, due_reason, now) {
-        Some(due) if is_open && now < last.at && last.at < due.at => rearm(Some(last), now),
+        Some(due) if is_open && errand::reason(order).is_none() && now < last.at && last.at < due.at => {
+            rearm(Some(last), now)
+        }
         Some(due) => rearm(Some(due), now),
         // An ended order whose money can't be read stays as it is ([`gives_up`]).
         None if order.status.is_terminal() => {
