@@ -209,7 +209,7 @@ async fn fifty_refunds(api: &Api, order_id: &str, total: u64, seed: u64) {
 #[ignore = "needs MiniStack: cargo xtask test"]
 async fn fifty_refunds_at_once_of_one_order_never_exceed_what_was_captured() {
     let approve = json!([{ "when": {}, "fate": { "kind": "approve", "after_seconds": 0 } }]);
-    let rig = rig(RigOptions::new("e2e-api-fifty"), approve).await;
+    let mut rig = rig(RigOptions::new("e2e-api-fifty"), approve).await;
     let api = Api::managed(&rig);
     let sent: Vec<_> = (0..SEEDS).map(|seed| decline(MANAGED, &format!("fifty-{seed}"))).collect();
     let bodies: Vec<_> = sent.iter().map(rig::Decline::body).collect();
