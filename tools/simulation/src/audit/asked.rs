@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use models::order::Order;
+use models::order::{Facet, Order};
 use models::refund::RefundState;
 use models::status::Status;
 use models::wish::{CancelState, CaptureState};
@@ -58,7 +58,9 @@ impl Audit {
             untrue("its cancel has not ended");
         }
         let is_left = ours.iter().any(|entry| charged(entry) > refunded(entry));
-        let is_proposed = order.proposed_refund().is_some() || order.reserved().get() > 0;
+        // Nothing is to be proposed of what is reserved, nor of what the cardholder's bank takes back.
+        let is_held = order.reserved().get() > 0 || order.dispute != Facet::None;
+        let is_proposed = order.proposed_refund().is_some() || is_held;
         if state == CancelState::TooLate && is_left && !is_proposed {
             untrue("its cancel came too late and no refund is proposed");
         }
