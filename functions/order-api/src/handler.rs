@@ -2,6 +2,7 @@
 
 use flexfactor::{ReadOrder, RefundOrder};
 use intake::Intake;
+use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt as _};
 use lambda_kit::clock::{Clock, Random};
 use lambda_kit::queue::{FanOut, HandOn};
@@ -14,7 +15,8 @@ use order_store::capability::{AskOf, FindMerchant, ListOrders, Park, ReadHistory
 pub use crate::access::Authorization;
 pub use crate::answer::Answer;
 use crate::answer::Failure;
-use crate::route::{Act, Misrouted, Target, route};
+pub use crate::ask::{RefundRules, RepeatedRefund};
+use crate::route::{Act, Misrouted, Target, is_same_path, route};
 
 /// What the function does its work with.
 #[derive(Debug)]
@@ -29,8 +31,8 @@ pub struct Api<S, Q, M, F, K, P, C> {
     pub secrets: K,
     /// FlexFactor.
     pub provider: P,
-    /// Whether FlexFactor's order tells what was captured and refunded: the names of these fields are configured.
-    pub reads_totals: bool,
+    /// How refunds are made.
+    pub refunds: RefundRules,
     /// How callers are authorized.
     pub authorization: Authorization,
 }
@@ -49,7 +51,9 @@ where
     pub async fn answer(&self, request: &Request) -> Answer {
         let path = request.raw_http_path();
         let path = if path.is_empty() { request.uri().path() } else { path };
-        let answer = match route(request.method(), path) {
+        let routed =
+            if agrees(request, path) { route(request.method(), path) } else { Err(Misrouted::NotFound) };
+        let answer = match routed {
             Ok(route) => match self.permit(request, &route.merchant) {
                 Ok(()) => self.serve(request, &route.merchant, route.target).await,
                 Err(failure) => Err(failure),
@@ -107,6 +111,22 @@ where
             }
         }
     }
+}
+
+/// Whether API Gateway tells one path wherever it tells one. Where it cut an escaped `?` or `#` in one place, the caller's
+/// policy may have been held against another path than the one that would be served.
+fn agrees(request: &Request, path: &str) -> bool {
+    let context = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.http.path.as_deref(),
+        // Lambda's HTTP events have other kinds, which this function is not called with.
+        Some(_) | None => None,
+    };
+    let matched = request.path_parameters_ref().and_then(|parameters| {
+        let (merchant, rest) = (parameters.first("merchant")?, parameters.first("proxy")?);
+        Some(format!("/merchants/{merchant}/{rest}"))
+    });
+    let others = [context, matched.as_deref()];
+    others.into_iter().flatten().filter(|other| !other.is_empty()).all(|other| is_same_path(path, other))
 }
 
 /// The merchant has no such order.

@@ -2,6 +2,7 @@
 
 mod access;
 mod answer;
+mod ask;
 mod call;
 pub mod handler;
 #[cfg(feature = "schema")]

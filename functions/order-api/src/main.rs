@@ -10,7 +10,7 @@ use lambda_kit::secrets::{Secrets, SecretsManager};
 use lambda_kit::{aws, telemetry};
 use order_store::dynamo::DynamoTable;
 
-use order_api::handler::Api;
+use order_api::handler::{Api, RefundRules};
 use order_api::settings::ApiSettings;
 
 #[tokio::main(flavor = "current_thread")]
@@ -34,7 +34,11 @@ async fn main() -> Result<(), Error> {
         reconciliations: ReconciliationsQueue::new(sqs, &settings.reconciliations_queue_url),
         secrets: Secrets::new(source, System),
         provider: Client::new(&settings.provider)?,
-        reads_totals: settings.provider.amounts.is_some(),
+        refunds: RefundRules {
+            repeated: settings.repeated_refund,
+            reads_totals: settings.provider.amounts.is_some(),
+            call_time: settings.provider.call_time().try_into()?,
+        },
         authorization: settings.authorization,
     };
     let answer = move |request: Request| async move {

@@ -1,7 +1,7 @@
 //! Refunding while the caller waits: reserve, call once, settle. What the call's end leaves open, order-reconcile finds out;
 //! until then the amount stays reserved.
 
-use flexfactor::{Account, Lost, Outcome, ReadOrder, RefundOrder, Refunding, Refused};
+use flexfactor::{Account, ReadOrder, RefundOrder, Refused};
 use lambda_http::Request;
 use lambda_kit::clock::{Clock, Random};
 use lambda_kit::queue::{FanOut, HandOn};
@@ -10,7 +10,7 @@ use models::card_guard::redact_text;
 use models::ids::{IdempotencyKey, OrderKey};
 use models::order::Order;
 use models::refund::{
-    self, Refund, RefundId, RefundOutcome, RefundRequest, RefundState, Reserve, ReserveRefused, Totals,
+    self, Refund, RefundId, RefundOutcome, RefundRequest, RefundState, Reserve, ReserveRefused,
 };
 use models::view::{Problem, ProblemCode, RefundBody, ResolutionBody};
 use order_store::capability::{
@@ -18,6 +18,7 @@ use order_store::capability::{
 };
 
 use crate::answer::{Answer, Failure};
+use crate::ask::{Deadline, Told, no_time};
 use crate::call::{idempotency_key, json};
 use crate::handler::{Api, no_order};
 use crate::read::shown;
@@ -25,12 +26,6 @@ use crate::wishes::sentence;
 
 /// Longest reason that is sent to FlexFactor, in characters. It documents no limit.
 pub(crate) const REASON_CHARS_MAX: usize = 200;
-
-/// What FlexFactor was asked before money is reserved.
-struct Told {
-    account: Account,
-    totals: Option<Totals>,
-}
 
 /// What reserving came to.
 enum Reserved {
@@ -56,96 +51,57 @@ where
         check_reason(body.reason.as_deref())?;
         let asking = IdempotencyKey::from_random(self.intake.clock.bytes());
         let wanted = RefundRequest { id: RefundId::of(key, &caller_key), amount: body.amount, asking };
-        if let Reserved::Now(order, account) = self.reserve(key, &wanted).await? {
-            let outcome = self.send(&order, &account, &wanted, body.reason.as_deref()).await;
+        let deadline = Deadline::of(request);
+        if let Reserved::Now(order, account) = self.reserve(key, &wanted, deadline).await? {
+            let outcome = self.send(&order, &account, &wanted, body.reason.as_deref(), deadline).await;
             self.settle(*order, &wanted.id, &outcome).await?;
         }
         self.tell(key, &wanted.id).await
     }
 
     /// Reserves the amount by one conditional write. Only whoever made that write may call FlexFactor.
-    async fn reserve(&self, key: &OrderKey, wanted: &RefundRequest) -> Result<Reserved, Failure> {
+    async fn reserve(
+        &self,
+        key: &OrderKey,
+        wanted: &RefundRequest,
+        deadline: Deadline,
+    ) -> Result<Reserved, Failure> {
         let mut told: Option<Told> = None;
         // One more, for the round that asks FlexFactor.
         for _ in 0..=RACES_MAX {
             let order = self.store.order(key).await?.ok_or_else(no_order)?;
             let totals = told.as_ref().and_then(|told| told.totals);
-            let reserve = refund::reserve(&order, wanted, totals, self.intake.clock.now());
+            let now = self.intake.clock.now();
+            let reserve = refund::reserve(&order, wanted, totals, now);
             match (reserve, told.take()) {
+                // Nobody else drew this: the reservation is this call's own, its answer was lost, and nothing was sent yet.
+                (Ok(Reserve::Known(refund)), Some(asked))
+                    if refund.asking == wanted.asking && refund.state == RefundState::Reserved =>
+                {
+                    return Ok(Reserved::Now(Box::new(order), asked.account));
+                }
                 (Ok(Reserve::Known(_)), _) => return Ok(Reserved::Before),
                 (Ok(Reserve::Change(change)), Some(asked)) => {
+                    // What is killed in the call stays reserved for long; what is not reserved can be asked for again.
+                    if !self.refunds.can_refund(deadline, now) {
+                        return Err(no_time());
+                    }
                     if let Some(order) = self.store.act(key, &change).await? {
                         return Ok(Reserved::Now(Box::new(order), asked.account));
                     }
                     told = Some(asked);
                 }
-                // Before anything is reserved FlexFactor says what there is: somebody may have refunded in its portal.
-                (Ok(Reserve::Change(_)) | Err(ReserveRefused::TooMuch { .. }), None) => {
-                    told = Some(self.ask(&order).await?);
-                }
+                // Before anything is reserved FlexFactor says what there is: somebody may have refunded in its portal, and
+                // its totals may tell by now what became of an earlier refund.
+                (
+                    Ok(Reserve::Change(_))
+                    | Err(ReserveRefused::TooMuch { .. } | ReserveRefused::UnderWay(_)),
+                    None,
+                ) => told = Some(self.ask(&order).await?),
                 (Err(refused), _) => return Err(refusal(&refused).into()),
             }
         }
         Err(raced(key).into())
-    }
-
-    /// With whose credentials the order is refunded, and what FlexFactor says of its money.
-    async fn ask(&self, order: &Order) -> Result<Told, Failure> {
-        let unavailable = |why: &str| Failure::new(ProblemCode::ProviderUnavailable, why);
-        let merchant = self.intake.merchants.find_merchant(&order.key.merchant).await?;
-        let merchant = merchant.ok_or_else(|| unavailable("The merchant is not configured any more."))?;
-        if order.submission.account.as_ref().is_some_and(|account| *account != merchant.account()) {
-            return Err(unavailable("The order went to another account than the merchant has now."));
-        }
-        let secret = self.secrets.secret(&order.key.merchant).await.map_err(|error| {
-            tracing::error!(order = %order.key, %error, "a refund waits for the merchant's credentials");
-            unavailable("The merchant's credentials could not be read.")
-        })?;
-        let account = Account {
-            merchant: order.key.merchant.clone(),
-            environment: merchant.environment,
-            credentials: secret.credentials.clone(),
-        };
-        let id = order.provider_order.as_ref().filter(|_| self.reads_totals);
-        let Some(id) = id else { return Ok(Told { account, totals: None }) };
-        match self.provider.read_order(&account, id, self.intake.clock.now()).await {
-            Outcome::Done(answer) => Ok(Told { account, totals: answer.totals }),
-            Outcome::Refused(Refused { http, .. }) => {
-                tracing::error!(order = %order.key, http, "the order could not be read before its refund");
-                Err(unavailable("FlexFactor refuses to read the order. Nothing was refunded."))
-            }
-            Outcome::Unknown(lost) => {
-                tracing::warn!(order = %order.key, %lost, "the order could not be read before its refund");
-                Err(unavailable("FlexFactor did not tell what is left to refund. Nothing was refunded."))
-            }
-        }
-    }
-
-    /// The call. It has no key, so it is made once.
-    async fn send(
-        &self,
-        order: &Order,
-        account: &Account,
-        wanted: &RefundRequest,
-        message: Option<&str>,
-    ) -> RefundOutcome {
-        let Some(id) = &order.provider_order else {
-            // No order without it is reserved for.
-            return RefundOutcome::Refused("FlexFactor's id of the order is not known.".to_owned());
-        };
-        let refunding = Refunding { order: id, amount: wanted.amount, message };
-        let outcome = self.provider.refund_order(account, refunding, self.intake.clock.now()).await;
-        let (outcome, how) = match outcome {
-            Outcome::Done(()) => (RefundOutcome::Made, "made"),
-            Outcome::Refused(refused) => (RefundOutcome::Refused(refused.words), "refused"),
-            // Before FlexFactor takes a token nothing has an effect.
-            Outcome::Unknown(lost @ Lost::Unauthorized) => {
-                (RefundOutcome::Refused(format!("{lost}; nothing was sent.")), "not sent")
-            }
-            Outcome::Unknown(lost) => (RefundOutcome::Lost(lost.to_string()), "not answered"),
-        };
-        tracing::info!(order = %order.key, refund = %wanted.id, how, "a refund was sent");
-        outcome
     }
 
     async fn settle(&self, mut order: Order, id: &RefundId, outcome: &RefundOutcome) -> Result<(), Failure> {

@@ -163,6 +163,14 @@ fn act(rest: &str) -> Option<(Act, &str)> {
     }
 }
 
+/// Whether two tellings of a path are of the same one, of which each may have its escapes undone or not.
+#[must_use]
+pub fn is_same_path(one: &str, other: &str) -> bool {
+    let forms = |path: &str| [Some(path.to_owned()), decode(path)];
+    let others = forms(other);
+    forms(one).iter().any(|form| form.is_some() && others.contains(form))
+}
+
 /// Undoes the escapes of a path, all of them at once: what is decoded is not decoded again. `None` for what is no text then.
 fn decode(path: &str) -> Option<String> {
     let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
@@ -273,6 +281,34 @@ mod tests {
         assert_eq!(wrong("POST", "orders/INV-1"), "GET");
         assert_eq!(wrong("PUT", "orders/INV-1/cancel"), "POST");
         assert_eq!(wrong("POST", "orders/INV-1/refunds/ab12"), "GET");
+    }
+
+    #[test]
+    fn a_path_is_the_same_whether_its_escapes_were_undone_and_not_where_it_was_cut() {
+        let is_same = |one: &str, other: &str| {
+            assert_eq!(is_same_path(one, other), is_same_path(other, one));
+            is_same_path(one, other)
+        };
+        for (one, other) in [
+            ("/a/b", "/a/b"),
+            ("/a%2Fb", "/a/b"),
+            ("/a%252Fb", "/a%2Fb"),
+            ("/50%25", "/50%"),
+            ("/a%3Fb", "/a?b"),
+            ("/%ff", "/%ff"),
+        ] {
+            assert!(is_same(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("/INV-1/refunds", "/INV-1/refunds?/cancel"),
+            ("/INV-1/refunds", "/INV-1/refunds%3F/cancel"),
+            ("/INV-1/refunds", "/INV-1/refunds%23/cancel"),
+            ("/a/b", "/a"),
+            ("/a", "/a/"),
+            ("/%ff", "/%fe"),
+        ] {
+            assert!(!is_same(one, other), "{one} {other}");
+        }
     }
 
     #[test]

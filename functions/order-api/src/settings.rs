@@ -5,6 +5,7 @@ use intake::IntakeRules;
 use lambda_kit::settings::{Settings, SettingsError};
 
 use crate::access::Authorization;
+use crate::ask::RepeatedRefund;
 
 /// All settings.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct ApiSettings {
     pub provider: ClientConfig,
     /// What submitted declines are held against.
     pub intake: IntakeRules,
+    /// What FlexFactor's yes to a second refund of the same amount is worth.
+    pub repeated_refund: RepeatedRefund,
     /// How callers are authorized.
     pub authorization: Authorization,
 }
@@ -38,6 +41,8 @@ impl ApiSettings {
         let claim = settings.text("JWT_MERCHANT_CLAIM");
         let ways = [("iam", Authorization::Iam), ("jwt", Authorization::Jwt { claim })];
         let authorization = settings.choice("AUTHORIZATION", &ways).unwrap_or(Authorization::Iam);
+        let ways = [("confirm", RepeatedRefund::Confirm), ("trust", RepeatedRefund::Trust)];
+        let repeated_refund = settings.choice("REPEATED_REFUND", &ways).unwrap_or(RepeatedRefund::Confirm);
         let read = Self {
             orders_table: settings.text("ORDERS_TABLE"),
             evaluations_queue_url: settings.text("EVALUATIONS_QUEUE_URL"),
@@ -45,6 +50,7 @@ impl ApiSettings {
             merchant_secret_prefix: settings.text("MERCHANT_SECRET_PREFIX"),
             provider: settings.provider_with_amounts(),
             intake: IntakeRules::read(&mut settings),
+            repeated_refund,
             authorization,
         };
         settings.finish()?;
@@ -68,6 +74,16 @@ mod tests {
         }
         for way in ["iam", "jwt"] {
             assert!(!told(way).contains("AUTHORIZATION"), "{way}");
+        }
+    }
+
+    #[test]
+    fn what_a_repeated_refund_is_worth_must_be_said() {
+        let told = |word: &str| {
+            ApiSettings::read(Settings::from_values([("REPEATED_REFUND", word)])).unwrap_err().to_string()
+        };
+        for (word, is_taken) in [("confirm", true), ("trust", true), ("", false), ("believe", false)] {
+            assert_eq!(!told(word).contains("REPEATED_REFUND"), is_taken, "{word}");
         }
     }
 }

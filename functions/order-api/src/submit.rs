@@ -33,7 +33,7 @@ where
         if let Some(other) = another_merchant(body, merchant) {
             return Err(other.into());
         }
-        let message = Message { id: message_id(merchant, &key), body: body.to_owned(), sent_at: None };
+        let message = Message { id: message_id(merchant, &key, body), body: body.to_owned(), sent_at: None };
         match self.intake.take(message).await {
             Ok(Taken::New(order)) => self.show(201, &order).await,
             Ok(Taken::Same(order)) => self.show(200, &order).await,
@@ -69,9 +69,11 @@ fn another_merchant(body: &str, merchant: &MerchantId) -> Option<Problem> {
     })
 }
 
-/// What a parked copy is known by: the caller's key may be anything and is not kept.
-fn message_id(merchant: &MerchantId, key: &str) -> String {
-    let hash = Sha256::digest(format!("{merchant}\n{key}"));
+/// What a parked copy is known by: the same for the same call again, another for another body under the same key. The caller's
+/// key may be anything and is not kept.
+fn message_id(merchant: &MerchantId, key: &str, body: &str) -> String {
+    // Neither a merchant id nor a key holds a line feed.
+    let hash = Sha256::digest(format!("{merchant}\n{key}\n{body}"));
     let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     format!("api-{hex}")
 }

@@ -44,7 +44,7 @@ pub struct Message {
     pub id: String,
     /// Its text.
     pub body: String,
-    /// When it was sent, the same when it comes again; `None` where nobody says.
+    /// When it was sent, the same when it comes again; `None` where nobody says: then what it tells itself counts.
     pub sent_at: Option<Timestamp>,
 }
 
@@ -78,6 +78,8 @@ pub enum TakeError {
 /// A message that is being taken.
 struct Arrival {
     message: Message,
+    /// The same when it comes again: what is parked is named by it.
+    arrived_at: Timestamp,
     now: Timestamp,
 }
 
@@ -93,8 +95,11 @@ where
     /// # Errors
     /// See [`TakeError`]: nothing is lost as long as the message comes again.
     pub async fn take(&self, message: Message) -> Result<Taken, TakeError> {
-        let arrival = Arrival { message, now: self.clock.now() };
-        let value = match screening::parse(&arrival.message.body) {
+        let parsed = screening::parse(&message.body);
+        let told = message.sent_at.or_else(|| declined_at(parsed.as_ref().ok()?));
+        let arrived_at = to_millis(told.unwrap_or(Timestamp::UNIX_EPOCH));
+        let arrival = Arrival { message, arrived_at, now: self.clock.now() };
+        let value = match parsed {
             Ok(value) => value,
             Err(refusal) => {
                 let copy = redact_unparsed(&arrival.message.body, COPY_BYTES_MAX);
@@ -213,7 +218,7 @@ where
         Parked {
             key: ParkedKey {
                 merchant: named.merchant,
-                arrived_at: to_millis(arrival.message.sent_at.unwrap_or(arrival.now)),
+                arrived_at: arrival.arrived_at,
                 kind,
                 id: arrival.message.id.clone(),
             },
@@ -226,6 +231,12 @@ where
             fate: Fate::Parked,
         }
     }
+}
+
+/// When a decline says that it was declined. Keys are compared as text, which holds for four-digit years after 1970.
+fn declined_at(value: &Value) -> Option<Timestamp> {
+    let at: Timestamp = value.get("declined_at")?.as_str()?.parse().ok()?;
+    (at >= Timestamp::UNIX_EPOCH).then_some(at)
 }
 
 /// Whom a message is about.

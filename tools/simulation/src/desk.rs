@@ -1,12 +1,13 @@
 //! What people ask for an order, over order-api's own paths.
 
+use jiff::SignedDuration;
 use lambda_http::http::Method;
 use lambda_http::{Body, Request};
 use models::ids::{IdempotencyKey, OrderKey};
 use models::money::{Currency, MinorUnits};
 use models::refund::{RefundId, RefundState};
 use models::view::Problem;
-use order_api::handler::{Answer, Api, Authorization};
+use order_api::handler::{Answer, Api, Authorization, RefundRules, RepeatedRefund};
 use serde_json::{Value, json};
 
 use crate::env::Env;
@@ -14,6 +15,9 @@ use crate::functions::{Functions, OurMerchants, OurSecrets};
 use crate::provider::Provider;
 use crate::queue::Queue;
 use crate::store::Store;
+
+/// How long order-api's call of FlexFactor may take, with all that belongs to it (infra/template.yaml: 6 s and a half of it).
+const CALL_TIME: SignedDuration = SignedDuration::from_secs(9);
 
 /// order-api as it is deployed here.
 pub(crate) type OurApi = Api<Store, Queue, OurMerchants, Queue, OurSecrets, Provider, Env>;
@@ -69,7 +73,11 @@ impl Functions {
             reconciliations: self.reconciliations.clone(),
             secrets: self.secrets(),
             provider: self.provider.clone(),
-            reads_totals: self.provider.tells_totals(),
+            refunds: RefundRules {
+                repeated: RepeatedRefund::Confirm,
+                reads_totals: self.provider.tells_totals(),
+                call_time: CALL_TIME,
+            },
             authorization: Authorization::Iam,
         }
     }

@@ -184,3 +184,30 @@ async fn a_decline_that_could_not_be_handed_on_is_by_the_same_call_again() {
     assert_eq!(api.call(&call).await.0, 200);
     assert_eq!(api.sent(), ["submit acme/INV-1"]);
 }
+
+#[tokio::test]
+async fn what_is_refused_is_parked_once_for_the_same_call_and_apart_for_another() {
+    let api = tested();
+    api.post("orders", decline("INV-1")).await;
+    let mut other = decline("INV-1");
+    other["amount"]["minor"] = 2999.into();
+    let mut refused = decline("INV-2");
+    refused["recurring"] = false.into();
+    let unreadable = json!("{").to_string();
+    for (number, body) in (1..).zip([other.to_string(), refused.to_string(), unreadable]) {
+        for _ in 0..3 {
+            assert!([409, 422].contains(&api.post("orders", &body).await.0));
+            api.intake.clock.passed_seconds.fetch_add(60, Ordering::SeqCst);
+        }
+        assert_eq!(api.store.parked().len(), number, "{body}");
+    }
+    let declined_at: Timestamp = refused["declined_at"].as_str().unwrap().parse().unwrap();
+    let mut arrived: Vec<_> = api.store.parked().iter().map(|parked| parked.key.arrived_at).collect();
+    arrived.sort();
+    assert_eq!(arrived, [Timestamp::UNIX_EPOCH, declined_at, declined_at]);
+    refused["recurring"] = json!("no");
+    api.post("orders", &refused).await;
+    assert_eq!(api.store.parked().len(), 4, "another body under the same key");
+    api.call(&keyed(request("POST", "orders", &refused), "key-2")).await;
+    assert_eq!(api.store.parked().len(), 5, "another key");
+}

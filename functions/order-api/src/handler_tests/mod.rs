@@ -1,6 +1,6 @@
 //! The handler over the in-memory table and a FlexFactor that answers as told.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use flexfactor::mapping::OrderStatus;
@@ -31,21 +31,28 @@ use super::*;
 mod http;
 mod reads;
 mod refunds;
+mod told;
 mod wishes;
 
 const NOW: &str = "2026-11-21T10:00:00Z";
 
-struct Fixed;
+/// A clock that stands still until it is told to go on; what is drawn is never the same.
+#[derive(Default)]
+struct Fixed {
+    passed_seconds: AtomicI64,
+    drawn: AtomicU64,
+}
 
 impl Clock for Fixed {
     fn now(&self) -> Timestamp {
-        NOW.parse().unwrap()
+        let start: Timestamp = NOW.parse().unwrap();
+        start + SignedDuration::from_secs(self.passed_seconds.load(Ordering::SeqCst))
     }
 }
 
 impl Random for Fixed {
     fn bytes(&self) -> [u8; 16] {
-        [7; 16]
+        u128::from(self.drawn.fetch_add(1, Ordering::SeqCst)).to_be_bytes()
     }
 }
 
@@ -101,8 +108,15 @@ struct Provider {
     ends: Mutex<Option<Outcome<()>>>,
     /// Whether it has its effect nevertheless.
     is_made_all_the_same: AtomicBool,
-    reads_fail: AtomicBool,
+    /// How its orders can't be read, where they can't.
+    reads_fail: Mutex<Option<Lost>>,
+    /// How its order shows.
+    word: Mutex<&'static str>,
+    /// Whether a second refund of the same amount is taken for a repeat of the first: yes is said, and nothing moves.
+    repeats: AtomicBool,
+    made: Mutex<Vec<u64>>,
     refunds: AtomicUsize,
+    reads: AtomicUsize,
     messages: Mutex<Vec<String>>,
 }
 
@@ -119,7 +133,10 @@ impl RefundOrder for &Provider {
             let words = "2001: The amount exceeds what is refundable".to_owned();
             return Outcome::Refused(Refused { http: 200, words });
         }
-        if is_effective {
+        let mut made = self.made.lock().unwrap();
+        let is_repeat = self.repeats.load(Ordering::SeqCst) && made.contains(&refund.amount.minor.get());
+        if is_effective && !is_repeat {
+            made.push(refund.amount.minor.get());
             *refunded += refund.amount.minor.get();
         }
         told.unwrap_or(Outcome::Done(()))
@@ -129,28 +146,23 @@ impl RefundOrder for &Provider {
 impl ReadOrder for &Provider {
     async fn read_order(&self, _: &Account, _: &ProviderOrderId, _: Timestamp) -> Outcome<OrderAnswer> {
         tokio::task::yield_now().await;
-        if self.reads_fail.load(Ordering::SeqCst) {
-            return Outcome::Unknown(Lost::TimedOut);
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        if let Some(lost) = *self.reads_fail.lock().unwrap() {
+            return Outcome::Unknown(lost);
         }
+        let word = *self.word.lock().unwrap();
         let refunded = MinorUnits::new(*self.refunded.lock().unwrap());
         let totals = Totals { captured: MinorUnits::new(self.captured), refunded };
         Outcome::Done(OrderAnswer {
-            status: OrderStatus::parse("COMPLETED"),
-            word: "COMPLETED".to_owned(),
+            status: OrderStatus::parse(word),
+            word: word.to_owned(),
             totals: Some(totals),
         })
     }
 }
 
-type Tested = Api<
-    &'static MemoryTable,
-    &'static Queue,
-    &'static MemoryTable,
-    &'static Queue,
-    Secret,
-    &'static Provider,
-    Fixed,
->;
+type Tested<S = &'static MemoryTable> =
+    Api<S, &'static Queue, &'static MemoryTable, &'static Queue, Secret, &'static Provider, Fixed>;
 
 /// What is amiss in a test is amiss for ever.
 fn leaked<T>(value: T) -> &'static T {
@@ -179,17 +191,25 @@ fn tested() -> Tested {
         refunded: Mutex::new(0),
         ends: Mutex::new(None),
         is_made_all_the_same: AtomicBool::new(false),
-        reads_fail: AtomicBool::new(false),
+        reads_fail: Mutex::new(None),
+        word: Mutex::new("COMPLETED"),
+        repeats: AtomicBool::new(false),
+        made: Mutex::default(),
         refunds: AtomicUsize::new(0),
+        reads: AtomicUsize::new(0),
         messages: Mutex::default(),
     };
     Api {
         store: table,
-        intake: Intake { store: table, queue, merchants: table, clock: Fixed, rules },
+        intake: Intake { store: table, queue, merchants: table, clock: Fixed::default(), rules },
         reconciliations: queue,
         secrets: Secret,
         provider: leaked(provider),
-        reads_totals: true,
+        refunds: RefundRules {
+            repeated: RepeatedRefund::Confirm,
+            reads_totals: true,
+            call_time: SignedDuration::from_secs(9),
+        },
         authorization: Authorization::Iam,
     }
 }

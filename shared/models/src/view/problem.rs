@@ -64,7 +64,7 @@ problems! {
     OrderApproved = "order_approved", 409, "The order is approved";
     /// Only an order that FlexFactor authorised and not yet captured can be captured.
     NotCapturable = "not_capturable", 409, "The order can't be captured";
-    /// Nothing of the order was charged, or it is not known what.
+    /// Nothing of the order was charged, or FlexFactor does not show it as charged.
     NotRefundable = "not_refundable", 409, "The order can't be refunded";
     /// Another refund of this order is under way or its outcome is not known yet; one at a time.
     RefundInFlight = "refund_in_flight", 409, "A refund of this order is under way";
@@ -92,8 +92,8 @@ problems! {
     Internal = "internal", 500, "The order can't be read";
     /// DynamoDB or SQS did not answer, or the order changed too often meanwhile. The same call may be sent again.
     StoreUnavailable = "store_unavailable", 503, "The store is unavailable";
-    /// The merchant's configuration or credentials, or a token of FlexFactor's, could not be had. Nothing was sent; the same call
-    /// may be sent again.
+    /// The merchant's configuration or credentials could not be had, or FlexFactor did not tell in time how the order stands.
+    /// Nothing was refunded; the same call may be sent again.
     ProviderUnavailable = "provider_unavailable", 503, "FlexFactor can't be asked";
 }
 

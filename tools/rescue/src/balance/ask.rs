@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 use jiff::{SignedDuration, Timestamp};
 use lambda_kit::clock::System;
 use lambda_kit::secrets::{FindSecret as _, Secrets, SecretsManager};
-use models::ids::{MerchantId, OrderKey};
+use models::ids::{MerchantId, OrderKey, ProviderOrderId};
 use models::merchant::Merchant;
 use models::order::Order;
 use models::time::later;
@@ -78,14 +78,16 @@ impl Asking {
         }
     }
 
-    /// Reads each order that has an id at FlexFactor.
+    /// Reads each order that has an id at FlexFactor: the one that we know, or else each that its list has under our own.
     pub(super) async fn read<'a>(
         &self,
         orders: impl Iterator<Item = &'a Order>,
+        listed: &'a BTreeMap<OrderKey, Vec<ProviderOrderId>>,
         bar: &ProgressBar,
     ) -> BTreeMap<OrderKey, Reading> {
         let reads = orders.filter_map(|order| {
-            let id = order.provider_order.as_ref()?;
+            // Of several that are listed the first is read; that there are several is a gap of its own.
+            let id = order.provider_order.as_ref().or_else(|| listed.get(&order.key)?.first())?;
             Some(async move {
                 let reading = match self.accounts.get(&order.key.merchant) {
                     None => Reading::NoAnswer("its merchant can't be asked for".to_owned()),

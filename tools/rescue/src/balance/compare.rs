@@ -87,7 +87,11 @@ impl Theirs {
             match reference.and_then(|reference| reference.parse().ok()) {
                 Some(order_id) => {
                     let key = OrderKey { merchant: merchant.clone(), order_id };
-                    self.listed.entry(key).or_default().push(id);
+                    let ids = self.listed.entry(key).or_default();
+                    // The pages of a list move while it is read, and may tell one order twice.
+                    if !ids.contains(&id) {
+                        ids.push(id);
+                    }
                 }
                 None => {
                     self.nameless.insert(format!("{merchant}/?{id}"));

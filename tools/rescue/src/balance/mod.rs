@@ -9,12 +9,13 @@ use std::io::IsTerminal as _;
 
 use clap::Args;
 use indicatif::ProgressBar;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use models::ids::{MerchantId, OrderKey};
 use models::merchant::Merchant;
 use models::money::{Currency, Money};
 use models::order::Order;
 use models::parked::{Fate, ParkedKind};
+use models::time::later;
 use order_store::Table as _;
 use order_store::dynamo::{Books, ParkedItem, export, merchants};
 use serde::Serialize;
@@ -25,6 +26,9 @@ use crate::outcome::{Done, Exit, Failure, table};
 use crate::report::sum;
 use ask::Asking;
 use compare::{Gap, GapKind, Theirs, gaps};
+
+/// How far back FlexFactor's list is read where nothing here says more: the longest window, its grace, and some days.
+const LIST_TIME: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// What to compare.
 #[derive(Debug, Args)]
@@ -99,13 +103,16 @@ pub async fn balance(args: &BalanceArgs, deployment: &Deployment, now: Timestamp
     silent.extend(unasked);
     let mut theirs = Theirs::default();
     let oldest = orders.values().map(|order| order.received_at).min();
-    asking.list(args.from.or(oldest).unwrap_or(now), &mut theirs, &mut silent).await;
+    // Also where we hold nothing: what FlexFactor has then is missing here.
+    let long_ago = later(now, -LIST_TIME);
+    let since = args.from.unwrap_or_else(|| oldest.map_or(long_ago, |oldest| oldest.min(long_ago)));
+    asking.list(since, &mut theirs, &mut silent).await;
     // What is older than asked for is not missing here, only not compared.
     let older: BTreeSet<_> =
         books.orders.iter().map(|order| &order.key).filter(|key| !orders.contains_key(key)).collect();
     theirs.listed.retain(|key, _| !older.contains(key));
     let bar = progress(orders.len());
-    theirs.read = asking.read(orders.values(), &bar).await;
+    theirs.read = asking.read(orders.values(), &theirs.listed, &bar).await;
     look_again(deployment, &asking, &mut orders, &remembered, &mut theirs).await?;
     bar.finish_and_clear();
     let (found, unread) = gaps(&orders, &remembered, &theirs);
@@ -168,7 +175,7 @@ async fn look_again(
             orders.insert(key, order);
         }
     }
-    let read = asking.read(again.iter(), &ProgressBar::hidden()).await;
+    let read = asking.read(again.iter(), &theirs.listed, &ProgressBar::hidden()).await;
     theirs.read.extend(read);
     Ok(())
 }

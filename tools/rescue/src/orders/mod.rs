@@ -101,7 +101,7 @@ struct RefundArgs {
     #[arg(long, group = "how_much")]
     minor: Option<u64>,
     /// All that can be refunded still.
-    #[arg(long, group = "how_much", conflicts_with = "idempotency_key")]
+    #[arg(long, group = "how_much")]
     all: bool,
     /// Why, for people at FlexFactor. No card data.
     #[arg(long)]
@@ -225,7 +225,7 @@ impl Asking<'_> {
             &models::ids::OrderKey { merchant: self.merchant.clone(), order_id: args.order_id.clone() },
             &key,
         );
-        let refund = order.refunds.iter().find(|refund| refund.id == id).or(order.refunds.last());
+        let refund = order.refunds.iter().find(|refund| refund.id == id);
         let state = refund.map(|refund| refund.state);
         let (said, exit) = match (status, state) {
             (StatusCode::CREATED, _) | (_, Some(RefundState::Made)) => ("made", Exit::Done),

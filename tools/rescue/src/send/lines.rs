@@ -79,11 +79,16 @@ fn csv_lines(bytes: &[u8]) -> Result<Vec<Line>, Failure> {
             return Err(Failure::usage(format!("the column {path} is there twice")));
         }
     }
-    let mut lines = Vec::new();
+    let mut lines: Vec<Line> = Vec::new();
     for record in reader.byte_records() {
         // In memory nothing can fail but the reading of the header, which is done.
         let record = record.map_err(|error| Failure::usage(format!("the file can't be read: {error}")))?;
         let number = record.position().map_or(0, csv::Position::line);
+        // What was sent is kept by its line: two lines of one number would pass for one.
+        if lines.last().is_some_and(|last| last.number >= number) {
+            let why = "the lines can't be told apart: they must end in a line feed, and not in a carriage return alone";
+            return Err(Failure::usage(why.to_owned()));
+        }
         lines.push(Line { number, body: message(&record, &header) });
     }
     Ok(lines)

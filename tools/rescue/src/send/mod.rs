@@ -148,16 +148,17 @@ pub async fn send(args: &SendArgs, deployment: &Deployment, now: Timestamp) -> R
     report.repeated = checked.repeated;
     let queue = Declines { client: deployment.sqs(), url: deployment.output("DeclinesQueueUrl")?.to_owned() };
     let beside = Journal::beside(file);
-    if args.dry_run || (args.all_or_nothing && !checked.refused.is_empty()) {
-        let past = Journal::peek(&beside, &report.sha256, &queue.url)?;
-        // A line that went when it was fresh is not refused because it has become stale since.
-        report.refused = unless_sent(checked.refused, &past);
+    // A line that went when it was fresh is not refused because it has become stale since.
+    let past = Journal::peek(&beside, &report.sha256, &queue.url)?;
+    let refused = unless_sent(checked.refused, &past);
+    if args.dry_run || (args.all_or_nothing && !refused.is_empty()) {
+        report.refused = refused;
         report.sent_before = past.sent.len();
         report.left = run::remaining(checked.good, &past).len();
         return shown(report);
     }
     let (mut journal, past) = Journal::open(&beside, &report.sha256, &queue.url)?;
-    report.refused = unless_sent(checked.refused, &past);
+    report.refused = refused;
     report.sent_before = past.sent.len();
     let remaining = run::remaining(checked.good, &past);
     let sent = send_all(&remaining, &past, &mut journal, &queue).await?;
