@@ -110,7 +110,7 @@ fn what_people_ask_for_ends_the_same_whatever_it_meets() {
     let order = claimed();
     let sets = sets_with_asks(size(3, ASKED_MAX));
     let (sequences, states) = explore_all("permutations with asks", &order, &sets);
-    assert!(sequences > size(170_000, 3_600_000_000) && states > size(23_000, 3_500_000));
+    assert!(sequences > size(170_000, 3_600_000_000) && states > size(20_000, 3_000_000));
 }
 
 fn explore_all(what: &str, order: &Order, sets: &[Vec<Told>]) -> (u128, u64) {
