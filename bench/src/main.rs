@@ -1,0 +1,80 @@
+//! Measures what the functions cost in time, memory and money, beside the same functions in Python, TypeScript and bare
+//! Rust, all in one run on one machine. `cargo xtask bench` builds what it needs and starts it.
+//!
+//! Nothing here passes or fails by a time: what is told are medians, spreads and ratios, and which goals they meet.
+
+#![allow(clippy::float_arithmetic, reason = "ratios of times and sizes; no money is reckoned in floats")]
+
+mod figures;
+mod report;
+mod section;
+mod stage;
+mod staging;
+mod variant;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+
+use crate::report::Report;
+use crate::stage::Stage;
+
+/// Measures the functions beside their peers.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench")]
+struct Arguments {
+    /// What to measure; everything, in this order, unless told.
+    #[arg(value_enum)]
+    stages: Vec<Stage>,
+    /// How often each thing is measured; more runs make spreads narrower and take longer.
+    #[arg(long, default_value_t = 15)]
+    runs: usize,
+}
+
+/// Where things are, and how much to measure.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    /// The checkout.
+    pub(crate) root: PathBuf,
+    /// Where the release binaries are, this program among them.
+    pub(crate) programs: PathBuf,
+    /// Where reports and logs go: target/bench.
+    pub(crate) output: PathBuf,
+    /// How often each thing is measured.
+    pub(crate) runs: usize,
+}
+
+impl Bench {
+    fn new(runs: usize) -> Result<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("bench has moved")?.to_owned();
+        let program = std::env::current_exe()?;
+        let programs = program.parent().context("bench is in no directory")?.to_owned();
+        let output = root.join("target/bench");
+        std::fs::create_dir_all(&output)?;
+        Ok(Self { root, programs, output, runs })
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(&Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: &Arguments) -> Result<()> {
+    let bench = Bench::new(arguments.runs)?;
+    let stages = if arguments.stages.is_empty() { Stage::ALL.to_vec() } else { arguments.stages.clone() };
+    let mut report = Report::begin();
+    for stage in stages {
+        println!("\n== {}", stage.title());
+        report.add(stage.run(&bench).await?);
+    }
+    report.write(&bench.output)
+}
