@@ -5,7 +5,9 @@
 
 #![allow(clippy::float_arithmetic, reason = "ratios of times and sizes; no money is reckoned in floats")]
 
+mod cpu;
 mod figures;
+mod growth;
 mod report;
 mod section;
 mod stage;

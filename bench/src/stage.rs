@@ -5,20 +5,32 @@ use clap::ValueEnum;
 
 use crate::Bench;
 use crate::section::Section;
+use crate::{cpu, growth};
 
 /// One kind of measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Stage {}
+pub(crate) enum Stage {
+    /// What the functions' own work costs in CPU.
+    Cpu,
+    /// Whether work grows with what is stored.
+    Growth,
+}
 
 impl Stage {
     /// All, in the order in which they are run.
-    pub(crate) const ALL: [Self; 0] = [];
+    pub(crate) const ALL: [Self; 2] = [Self::Cpu, Self::Growth];
 
     pub(crate) const fn title(self) -> &'static str {
-        match self {}
+        match self {
+            Self::Cpu => "CPU",
+            Self::Growth => "Growth",
+        }
     }
 
-    pub(crate) async fn run(self, _bench: &Bench) -> Result<Section> {
-        match self {}
+    pub(crate) async fn run(self, bench: &Bench) -> Result<Section> {
+        match self {
+            Self::Cpu => cpu::run(bench).await,
+            Self::Growth => growth::run(bench).await,
+        }
     }
 }
