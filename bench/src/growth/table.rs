@@ -17,6 +17,7 @@ use order_store::capability::{KeepHistory as _, KeepListing as _};
 use order_store::dynamo::DynamoTable;
 use order_store::dynamo::key;
 use serde_json::{Value, json};
+use tokio::task::AbortHandle;
 
 use super::count::Counting;
 use super::orders::{Pattern, Which};
@@ -34,6 +35,14 @@ pub(crate) struct Stored {
     pub(crate) table: DynamoTable,
     /// What is asked of it.
     pub(crate) counting: Counting,
+    server: AbortHandle,
+}
+
+/// What a million orders take is given back once nobody asks for them any more.
+impl Drop for Stored {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
 }
 
 impl Stored {
@@ -43,7 +52,7 @@ impl Stored {
         database.create_table(declared()?).map_err(failed)?;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
-        tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
+        let server = tokio::spawn(dynoxide::server::serve_on(listener, database.clone())).abort_handle();
         let counting = Counting::default();
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -53,7 +62,8 @@ impl Stored {
             .interceptor(counting.clone())
             .endpoint_url(endpoint)
             .build();
-        let stored = Self { table: DynamoTable::new(Client::from_conf(config), NAME), counting };
+        let table = DynamoTable::new(Client::from_conf(config), NAME);
+        let stored = Self { table, counting, server };
         let pattern = Pattern::new()?;
         stored.write(&pattern.life(COPIED)?).await?;
         load(&database, &pattern, waiting)?;
