@@ -8,8 +8,10 @@
 mod figures;
 mod report;
 mod section;
+mod size;
 mod stage;
 mod staging;
+mod start;
 mod variant;
 
 use std::path::{Path, PathBuf};
@@ -54,6 +56,15 @@ impl Bench {
         let output = root.join("target/bench");
         std::fs::create_dir_all(&output)?;
         Ok(Self { root, programs, output, runs })
+    }
+
+    /// Our functions, each a crate that is named as its directory.
+    pub(crate) fn functions(&self) -> Result<Vec<String>> {
+        let directories = std::fs::read_dir(self.root.join("functions"))?;
+        let names = directories.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+        let mut names = names.collect::<Result<Vec<_>>>()?;
+        names.sort();
+        Ok(names)
     }
 }
 
