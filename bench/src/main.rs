@@ -40,7 +40,7 @@ struct Arguments {
 pub(crate) struct Bench {
     /// The checkout.
     pub(crate) root: PathBuf,
-    /// Where the release binaries are, this program among them.
+    /// Where the release binaries are.
     pub(crate) programs: PathBuf,
     /// Where reports and logs go: target/bench.
     pub(crate) output: PathBuf,
@@ -51,8 +51,10 @@ pub(crate) struct Bench {
 impl Bench {
     fn new(runs: usize) -> Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("bench has moved")?.to_owned();
+        // Wherever cargo puts things, and whichever profile this program was built in: what is measured is released.
         let program = std::env::current_exe()?;
-        let programs = program.parent().context("bench is in no directory")?.to_owned();
+        let own = program.parent().context("bench is in no directory")?;
+        let programs = own.with_file_name("release");
         let output = root.join("target/bench");
         std::fs::create_dir_all(&output)?;
         Ok(Self { root, programs, output, runs })

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::load::{Amount, Load};
 use self::process::{Measured, Program, measure};
@@ -125,7 +125,7 @@ impl Laboratory<'_> {
         let world = World::new(&self.template, &self.authority).await?;
         let does_nothing = subject.function == NOTHING;
         let (settings_of, load) = if does_nothing {
-            (WITH_PEERS[0], Load::of_nothing(amount))
+            (WITH_PEERS[0], Load::of(json!({}), vec![json!({}); amount.warm]))
         } else {
             let function = subject.function.as_str();
             let batch = self.template.batch_size(function)?;
@@ -164,7 +164,6 @@ fn is_fine(function: &str, answer: &Value) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn an_answer_that_tells_of_a_failure_is_never_measured() {

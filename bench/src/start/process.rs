@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde::Serialize;
@@ -151,7 +151,10 @@ impl Session {
         let next = self.next.take().context("it is at another event")?;
         let given = Instant::now();
         ensure!(next.send(event).is_ok(), "it hung up");
-        let (at, answer, go_on) = self.api.answer().await?;
+        let (at, answer, go_on) = tokio::select! {
+            answered = self.api.answer() => answered?,
+            ended = self.child.wait() => bail!("it ended at an event: {}", ended?),
+        };
         check(&answer).with_context(|| format!("its answer: {answer}"))?;
         // It waits for us meanwhile, so that this is what it had used when it answered.
         let moment = self.moment(at)?;
@@ -200,3 +203,7 @@ fn last_lines(log: &Path) -> String {
     let last = lines.get(lines.len().saturating_sub(LOG_LINES)..).unwrap_or_default();
     format!("its log ends in:\n{}", last.join("\n"))
 }
+
+#[cfg(test)]
+#[path = "process_tests.rs"]
+mod tests;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::copy_bidirectional;
@@ -34,11 +34,15 @@ impl Authority {
     /// Makes one and writes its certificate to two files of `directory`: alone, and behind all those that this machine trusts,
     /// so that a function that reads its roots from a file has the work of reading a real store.
     pub(crate) fn new(directory: &Path) -> Result<Self> {
+        // Of different names: OpenSSL takes a certificate for its own issuer otherwise.
         let mut params = CertificateParams::new(Vec::new())?;
+        params.distinguished_name.push(DnType::CommonName, "The benchmarks' authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
         let key = KeyPair::generate()?;
-        let certificate = CertificateParams::new(vec![HOST.to_owned()])?.signed_by(&key, &issuer)?;
+        let mut params = CertificateParams::new(vec![HOST.to_owned()])?;
+        params.distinguished_name.push(DnType::CommonName, HOST);
+        let certificate = params.signed_by(&key, &issuer)?;
         let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ServerConfig::builder_with_provider(provider)

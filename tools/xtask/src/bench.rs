@@ -9,6 +9,8 @@ use crate::{functions, peers, python, steps};
 
 /// The stage that looks at packages.
 const SIZE: &str = "size";
+/// The profile of the benchmarks themselves.
+const PROFILE: &str = "simulation";
 /// Where the packages for it go.
 const PACKAGES: &str = "target/bench/package";
 /// Leaves out the build of the packages, which takes as long as all the others together.
@@ -23,8 +25,12 @@ pub(crate) fn run(project: &Project, arguments: &[&str]) -> Result<ExitCode> {
     // In one selection, and without the benchmarks: theirs would switch on features that are not deployed. What the bare
     // functions depend on, the others do as well.
     let measured = functions.iter().map(String::as_str).chain(["bare"]);
-    build(project, "build the functions, optimised", measured)?;
-    build(project, "build the benchmarks, optimised", ["bench"].into_iter())?;
+    steps::heading("build the functions as they are deployed");
+    let mut build = project.cargo(&["build", "--release"]);
+    done(build.args(measured.flat_map(|package| ["-p", package])), "cargo build")?;
+    // Fast enough to stand beside them, without the wait for the release profile's link.
+    steps::heading("build the benchmarks");
+    done(&mut project.cargo(&["build", "--profile", PROFILE, "-p", "bench"]), "cargo build")?;
     peers::set_up(project)?;
     // Packages of an earlier build must not be taken for this one's.
     let packages = project.root().join(PACKAGES);
@@ -36,17 +42,11 @@ pub(crate) fn run(project: &Project, arguments: &[&str]) -> Result<ExitCode> {
         let mut package = crate::package_command(project, "--arm64", PACKAGES)?;
         done(package.args(["--output-format", "zip"]), "cargo lambda build")?;
     }
-    let program = project.release().join("bench");
+    let program = project.programs().with_file_name(PROFILE).join("bench");
     let options = arguments.iter().filter(|argument| **argument != WITHOUT_PACKAGES);
     let status = project.command(&program).args(options).status();
     let status = status.with_context(|| format!("starting {}", program.display()))?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn build<'a>(project: &Project, title: &str, packages: impl Iterator<Item = &'a str>) -> Result<()> {
-    steps::heading(title);
-    let mut command = project.cargo(&["build", "--release"]);
-    done(command.args(packages.flat_map(|package| ["-p", package])), "cargo build")
 }
 
 fn done(command: &mut Command, what: &str) -> Result<()> {

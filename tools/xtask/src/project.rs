@@ -31,11 +31,6 @@ impl Project {
         &self.programs
     }
 
-    /// Where `cargo build --release` puts them.
-    pub(crate) fn release(&self) -> PathBuf {
-        self.programs.with_file_name("release")
-    }
-
     /// A program, started at the root.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
