@@ -57,6 +57,9 @@ pub(crate) struct Found {
     pub(crate) processes: Vec<Measured>,
 }
 
+/// What is measured, and where its bootstrap is; what is not, and why.
+type Programs = (Vec<(Subject, PathBuf)>, Vec<String>);
+
 /// All that is needed to start processes.
 struct Laboratory<'a> {
     bench: &'a Bench,
@@ -97,8 +100,8 @@ pub(crate) async fn run(bench: &Bench) -> Result<Section> {
 }
 
 impl Laboratory<'_> {
-    /// What there is to start, and what there is not and why.
-    fn programs(&self) -> Result<(Vec<(Subject, PathBuf)>, Vec<String>)> {
+    /// Finds out what there is to start.
+    fn programs(&self) -> Result<Programs> {
         let mut subjects = vec![Subject { function: NOTHING.to_owned(), variant: Variant::Bare }];
         for function in self.bench.functions()? {
             let has_peers = WITH_PEERS.contains(&function.as_str());

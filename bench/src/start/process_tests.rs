@@ -31,7 +31,7 @@ impl Staged {
         std::fs::create_dir_all(&directory).unwrap();
         let path = directory.join("bootstrap");
         std::fs::write(&path, bootstrap).unwrap();
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         let environment = [("PATH".to_owned(), std::env::var("PATH").unwrap())].into();
         let log = directory.join("log");
         Self(Program { directory, log, environment })
@@ -76,7 +76,7 @@ async fn nothing_is_measured_of_a_function_that_does_not_work() {
     let well = json!({ "say": "well" });
     let error = failed("bad", ECHO, &[well.clone(), json!({ "say": "bad" })]).await;
     assert!(error.contains("not well") && error.contains("echo has started"), "{error}");
-    let error = failed("ends", "#!/bin/sh\necho no; exit 3\n", &[well.clone()]).await;
+    let error = failed("ends", "#!/bin/sh\necho no; exit 3\n", std::slice::from_ref(&well)).await;
     assert!(error.contains("exit status: 3"), "{error}");
     // It ends at its second event: nobody waits for its answer in vain.
     let once = ECHO.replace("    kept.append", "    if kept: os._exit(4)\n    kept.append");
