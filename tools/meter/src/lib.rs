@@ -15,6 +15,7 @@ pub mod bill;
 pub mod capacity;
 pub mod meter;
 pub mod page;
+pub mod price;
 pub mod recorder;
 pub mod request;
 pub mod scenario;
@@ -24,4 +25,5 @@ pub const DAY_SECONDS: u64 = 86_400;
 
 pub use bill::Bill;
 pub use meter::{Life, Meter, MeterOptions};
+pub use price::{Measured, Picodollars, Prices};
 pub use scenario::Scenario;

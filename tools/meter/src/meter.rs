@@ -45,6 +45,8 @@ pub struct Meter {
     number: usize,
     /// How many invocations there were before.
     counted: usize,
+    /// How much was logged before, in bytes.
+    logged: u64,
 }
 
 /// What a part of an order's life took.
@@ -56,6 +58,8 @@ pub struct Life {
     pub bill: Bill,
     /// The invocations, with their times.
     pub invocations: Vec<Invocation>,
+    /// What the functions logged, in bytes.
+    pub log_bytes: u64,
 }
 
 impl Meter {
@@ -86,7 +90,7 @@ impl Meter {
         rig.control().put_scenario(&json!({ "rules": Scenario::rules(), "settings": settings })).await?;
         let recorder = if options.records { Some(recorder(&rig)?) } else { None };
         let http = reqwest::Client::builder().no_proxy().build()?;
-        Ok(Self { rig, recorder, http, number: 0, counted: 0 })
+        Ok(Self { rig, recorder, http, number: 0, counted: 0, logged: 0 })
     }
 
     /// Stops everything.
@@ -235,14 +239,17 @@ impl Meter {
         let invocations = self.rig.stack().invocations()?.split_off(self.counted);
         self.counted += invocations.len();
         let requests = self.recorder.as_ref().map_or_else(|| Ok(Vec::new()), |recorder| recorder.take())?;
-        Ok(Taken { sent_in, requests, invocations })
+        let all_logged = std::fs::metadata(self.rig.stack().functions_log())?.len();
+        let log_bytes = all_logged.saturating_sub(self.logged);
+        self.logged = all_logged;
+        Ok(Taken { sent_in, requests, invocations, log_bytes })
     }
 
     fn life(&self, title: &'static str, taken: &Taken, seconds: u64) -> Result<Life> {
         let keys = Keys::of(&self.rig.stack().invocations()?)?;
         let bill = Bill::of(&taken.requests, &taken.invocations, taken.sent_in, &keys)?;
         check_shared(&bill, seconds)?;
-        Ok(Life { title, bill, invocations: taken.invocations.clone() })
+        Ok(Life { title, bill, invocations: taken.invocations.clone(), log_bytes: taken.log_bytes })
     }
 }
 
@@ -253,6 +260,7 @@ struct Taken {
     sent_in: u64,
     requests: Vec<Request>,
     invocations: Vec<Invocation>,
+    log_bytes: u64,
 }
 
 impl Taken {
@@ -260,6 +268,7 @@ impl Taken {
         self.sent_in += next.sent_in;
         self.requests.extend(next.requests);
         self.invocations.extend(next.invocations);
+        self.log_bytes += next.log_bytes;
         self
     }
 }

@@ -93,6 +93,9 @@ impl Scenario {
               "webhooks": [{ "kind": { "duplicated": { "copies": 1 } }, "events": ["order.completed"] }] },
             { "when": of(Self::UnknownOutcome), "fate": approve,
               "calls": [{ "kind": "error_after", "on": ["evaluate"], "times": 1 }] },
+            // Not beside the answer, which would make it a race.
+            { "when": of(Self::Refund), "fate": approve,
+              "webhooks": [{ "kind": { "delayed": { "seconds": 600 } }, "events": ["order.refunded"] }] },
             { "when": of(Self::Expiry), "fate": { "kind": "expire" }, "webhooks": [{ "kind": "lost" }] },
             { "when": {}, "fate": approve },
         ])
