@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use stack_process::{Kept, Process};
 
 use crate::clients::Clients;
@@ -155,7 +155,14 @@ impl Stack {
 
     /// From now on no event source mapping hands over more than one record at once.
     pub async fn one_record_at_once(&self) -> Result<()> {
-        mappings::set_batch_size(&self.http, &self.about.endpoint, 1).await
+        let all = |_: &str| true;
+        mappings::set(&self.http, &self.about.endpoint, all, &json!({ "BatchSize": 1 })).await
+    }
+
+    /// Lets the readers of the table's stream go on, or keeps them from beginning another batch.
+    pub async fn read_streams(&self, is_on: bool) -> Result<()> {
+        let of_streams = |source: &str| source.contains("/stream/");
+        mappings::set(&self.http, &self.about.endpoint, of_streams, &json!({ "Enabled": is_on })).await
     }
 
     /// The file with everything the functions print, each line with the function's name before it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use local_stack::{FUNCTIONS, Invocation};
 use serde::Serialize;
 
@@ -194,18 +194,4 @@ impl Keys {
 pub fn function(deployed: &str) -> Result<&'static str> {
     let found = FUNCTIONS.into_iter().find(|function| deployed.ends_with(&format!("-{function}")));
     found.with_context(|| format!("{deployed} is none of ours"))
-}
-
-/// Whether what is read for many orders was read no more often than its caches allow: once for each minute that was begun, and
-/// once more by an instance that was started meanwhile. A function that read it for every order would read it more often.
-///
-/// # Errors
-/// It was read more often.
-pub fn check_shared(bill: &Bill, seconds: u64) -> Result<()> {
-    let most = seconds.div_ceil(60) + 1;
-    for ((service, operation, function), count) in &bill.shared {
-        let what = format!("{} {operation}", service.name());
-        ensure!(*count <= most, "{function}: {count} times {what} in {seconds} s, which is cached");
-    }
-    Ok(())
 }

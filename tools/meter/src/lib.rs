@@ -13,12 +13,13 @@
 
 pub mod bill;
 pub mod capacity;
-pub mod meter;
+mod meter;
 pub mod page;
 pub mod price;
 pub mod recorder;
 pub mod request;
 pub mod scenario;
+mod shared;
 
 /// Seconds of a day.
 pub const DAY_SECONDS: u64 = 86_400;

@@ -13,11 +13,12 @@ use rig::{MANAGED, Rig, RigOptions};
 use serde_json::json;
 
 use crate::DAY_SECONDS;
-use crate::bill::{Bill, Keys, check_shared, function};
+use crate::bill::{Bill, Keys, function};
 use crate::capacity::TableRules;
 use crate::recorder::{AwsWatch, ProviderWatch, Recorder};
 use crate::request::Request;
 use crate::scenario::Scenario;
+use crate::shared::Shared;
 
 /// How long anything may take that takes a second.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -47,6 +48,8 @@ pub struct Meter {
     counted: usize,
     /// How much was logged before, in bytes.
     logged: u64,
+    began: Instant,
+    shared: Shared,
 }
 
 /// What a part of an order's life took.
@@ -90,7 +93,8 @@ impl Meter {
         rig.control().put_scenario(&json!({ "rules": Scenario::rules(), "settings": settings })).await?;
         let recorder = if options.records { Some(recorder(&rig)?) } else { None };
         let http = reqwest::Client::builder().no_proxy().build()?;
-        Ok(Self { rig, recorder, http, number: 0, counted: 0, logged: 0 })
+        let (began, shared) = (Instant::now(), Shared::default());
+        Ok(Self { rig, recorder, http, number: 0, counted: 0, logged: 0, began, shared })
     }
 
     /// Stops everything.
@@ -122,7 +126,6 @@ impl Meter {
     async fn follow(&mut self, scenario: Scenario) -> Result<(Vec<Life>, bool)> {
         self.number += 1;
         let id = scenario.order_id(self.number);
-        let began = Instant::now();
         self.rig.send(&[scenario.decline(&id, Timestamp::now())?]).await?;
         self.until(&id, Status::Pending).await?;
         let mut look = None;
@@ -150,18 +153,20 @@ impl Meter {
             }
         }
         self.settle().await?;
-        let seconds = began.elapsed().as_secs();
         let last = self.take(u64::from(look.is_none()))?;
         let mut lives = Vec::new();
         let whole = match look {
             None => last,
             Some((before, look)) => {
-                lives.push(self.life("one look at an open order", &look, seconds)?);
+                lives.push(self.life("one look at an open order", &look)?);
                 before.and(look).and(last)
             }
         };
         let is_spoilt = whole.requests.iter().any(|request| request.is_repeated);
-        lives.insert(0, self.life(scenario.title(), &whole, seconds)?);
+        let life = self.life(scenario.title(), &whole)?;
+        self.shared.add(&life.bill);
+        self.shared.check(&self.rig.stack().invocations()?, self.began.elapsed().as_secs())?;
+        lives.insert(0, life);
         Ok((lives, is_spoilt))
     }
 
@@ -179,7 +184,11 @@ impl Meter {
         let url = format!("{}/orders/{id}/refunds", stack.api_url(MANAGED));
         let request = self.http.post(url).header("authorization", stack.api_authorization());
         let request = request.header("idempotency-key", id).json(&json!({ "amount": amount }));
+        // The answer is made from order and history as they are: how far the stream's readers came must not decide how much is read.
+        self.settle().await?;
+        stack.read_streams(false).await?;
         let answer = request.send().await?;
+        stack.read_streams(true).await?;
         ensure!(answer.status() == 201, "the refund was answered {}", answer.status());
         self.rig.pass_seconds(3_600).await?;
         self.rig.sweep().await?;
@@ -201,9 +210,8 @@ impl Meter {
     async fn until_it(&self, id: &str, wanted: impl Fn(&Order) -> Result<(), String>) -> Result<Order> {
         let is_it = |order: &&Order| order.key.order_id.as_str() == id;
         let missing = || format!("{id} is not there");
-        let wanted = |books: &rig::Books| {
-            books.orders.iter().find(is_it).ok_or_else(missing).and_then(|order| wanted(order))
-        };
+        let wanted =
+            |books: &rig::Books| books.orders.iter().find(is_it).ok_or_else(missing).and_then(&wanted);
         let books = self.rig.until(LIMIT, wanted).await?;
         books.orders.iter().find(is_it).cloned().with_context(missing)
     }
@@ -216,12 +224,11 @@ impl Meter {
             let books = self.rig.books().await?;
             let changes = books.orders.iter().map(|order| order.version).sum::<u64>();
             let invocations = self.rig.stack().invocations()?;
-            let of = |name: &str| {
-                invocations.iter().filter(|one| function(&one.function).is_ok_and(|it| it == name)).count()
+            let read = |name: &str| {
+                let is_it = |one: &&Invocation| function(&one.function).is_ok_and(|it| it == name);
+                u64::try_from(invocations.iter().filter(is_it).count())
             };
-            let read = [of("order-history"), of("outcome-publisher")].map(|count| u64::try_from(count));
-            let [history, publisher] = read;
-            let (history, publisher) = (history?, publisher?);
+            let (history, publisher) = (read("order-history")?, read("outcome-publisher")?);
             if history >= changes && publisher >= changes {
                 ensure!(
                     (history, publisher) == (changes, changes),
@@ -245,10 +252,9 @@ impl Meter {
         Ok(Taken { sent_in, requests, invocations, log_bytes })
     }
 
-    fn life(&self, title: &'static str, taken: &Taken, seconds: u64) -> Result<Life> {
+    fn life(&self, title: &'static str, taken: &Taken) -> Result<Life> {
         let keys = Keys::of(&self.rig.stack().invocations()?)?;
         let bill = Bill::of(&taken.requests, &taken.invocations, taken.sent_in, &keys)?;
-        check_shared(&bill, seconds)?;
         Ok(Life { title, bill, invocations: taken.invocations.clone(), log_bytes: taken.log_bytes })
     }
 }
