@@ -195,3 +195,7 @@ pub fn function(deployed: &str) -> Result<&'static str> {
     let found = FUNCTIONS.into_iter().find(|function| deployed.ends_with(&format!("-{function}")));
     found.with_context(|| format!("{deployed} is none of ours"))
 }
+
+#[cfg(test)]
+#[path = "bill_tests.rs"]
+mod tests;
