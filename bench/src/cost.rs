@@ -30,8 +30,9 @@ it. Batches are of one record, which is the dearest: full batches of ten divide 
 Requests that AWS makes itself are counted by rule (a message is received and deleted once each; the sender's request is counted).
 
 Billed time is each invocation's from the event's hand-over to the answer, without cold starts, on a stack without proxies, rounded
-up to 1 ms; for each life and function the median. DynamoDB is MiniStack here and FlexFactor the sandbox, which answers at once:
-**the time is this machine's, the counts are AWS's.** Each second that FlexFactor takes to answer adds SECOND USD per million calls.
+up to 1 ms; of each invocation in a life the median of all rounds. DynamoDB is MiniStack here and FlexFactor the sandbox, which
+answers at once, but for the lost answer of an unknown outcome (1.5 s here; up to `ProviderTimeoutMillis`): **the time is this
+machine's, the counts are AWS's.** Each second that FlexFactor takes to answer adds SECOND USD per million calls.
 Logs are what the functions wrote here, with 400 bytes for each invocation and 250 for each webhook by rule.
 
 Prices are AWS's public ones of REGION, AS_OF (`bench/prices`), without free tiers. Left out: traffic, alarms and metrics, secrets
@@ -76,10 +77,11 @@ async fn count(functions: PathBuf) -> Result<Vec<Life>> {
     Ok(lives)
 }
 
-/// Every warm invocation, by life and function, and what was logged in each life's last round.
+/// Every warm invocation, by life, function and its place among that life's invocations of the function: the first try of a
+/// submission is no second one. And what was logged in each life's last round.
 #[derive(Default)]
 struct Timed {
-    micros: BTreeMap<(&'static str, &'static str), Vec<u64>>,
+    micros: BTreeMap<(&'static str, &'static str, u64), Vec<u64>>,
     log_bytes: BTreeMap<&'static str, u64>,
 }
 
@@ -105,30 +107,38 @@ impl Timed {
     fn add(&mut self, lives: Vec<Life>) -> Result<()> {
         for Life { title, invocations, log_bytes, .. } in lives {
             self.log_bytes.insert(title, log_bytes);
+            let mut places: BTreeMap<&str, u64> = BTreeMap::new();
             for Invocation { function: deployed, micros, cold, .. } in invocations {
+                let name = function(&deployed)?;
+                let place = places.entry(name).or_default();
                 if !cold {
-                    self.micros.entry((title, function(&deployed)?)).or_default().push(micros);
+                    self.micros.entry((title, name, *place)).or_default().push(micros);
                 }
+                *place += 1;
             }
         }
         Ok(())
     }
 
-    /// The median of a function's warm invocations in a life, as Lambda bills it; where there was none, in any.
-    fn billed_millis(&self, title: &str, name: &str) -> Result<u64> {
-        let of = |same_life: bool| {
-            let is_it = |(life, function): &(&str, &str)| *function == name && (*life == title || !same_life);
-            let chosen = self.micros.iter().filter(|(key, _)| is_it(key));
-            chosen.flat_map(|(_, micros)| micros).map(|micros| micros.div_ceil(1000)).collect::<Vec<_>>()
-        };
-        let millis = median(of(true)).or_else(|| median(of(false)));
-        millis.with_context(|| format!("no warm invocation of {name} was timed: more rounds are needed"))
+    /// What a function's invocations in a life are billed: of each the median of all rounds. One that was never warm takes what
+    /// any of the function took.
+    fn billed_millis(&self, title: &str, name: &str, count: u64) -> Result<u64> {
+        let any = || median(self.of(|(_, function, _)| *function == name));
+        let each = (0..count).map(|place| median(self.of(|key| *key == (title, name, place))).or_else(any));
+        let sum: Option<u64> = each.sum();
+        sum.with_context(|| format!("no warm invocation of {name} was timed: more rounds are needed"))
+    }
+
+    /// Billed milliseconds of the invocations that are chosen.
+    fn of(&self, is_chosen: impl Fn(&(&'static str, &'static str, u64)) -> bool) -> Vec<u64> {
+        let chosen = self.micros.iter().filter(|(key, _)| is_chosen(key));
+        chosen.flat_map(|(_, micros)| micros).map(|micros| micros.div_ceil(1000)).collect()
     }
 
     fn measured(&self, life: &Life) -> Result<Measured> {
         let mut billed_millis = 0;
-        for (name, count) in life.bill.invocations.iter() {
-            billed_millis += count * self.billed_millis(life.title, name)?;
+        for (name, count) in &life.bill.invocations {
+            billed_millis += self.billed_millis(life.title, name, *count)?;
         }
         let invocations: u64 = life.bill.invocations.values().sum();
         let own = self.log_bytes.get(life.title).copied().unwrap_or_default();
@@ -237,9 +247,7 @@ fn times(timed: &Timed) -> Table {
         &["function", "invocations", "median ms", "most ms"],
     );
     for name in FUNCTIONS {
-        let all = timed.micros.iter().filter(|((_, function), _)| *function == name);
-        let millis: Vec<u64> =
-            all.flat_map(|(_, micros)| micros).map(|micros| micros.div_ceil(1000)).collect();
+        let millis = timed.of(|(_, function, _)| *function == name);
         let (count, most) = (millis.len(), millis.iter().max().copied());
         if let (Some(median), Some(most)) = (median(millis), most) {
             table.row([name.to_owned(), count.to_string(), median.to_string(), most.to_string()]);
@@ -297,7 +305,9 @@ fn data(counted: &[Life], timed: &Timed, priced: &[Priced]) -> Value {
     let times: Vec<Value> = timed
         .micros
         .iter()
-        .map(|((life, function), micros)| json!({ "life": life, "function": function, "micros": micros }))
+        .map(|((life, function, place), micros)| {
+            json!({ "life": life, "function": function, "place": place, "micros": micros })
+        })
         .collect();
     json!({ "lives": lives, "invocations": times })
 }
