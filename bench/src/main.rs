@@ -5,6 +5,7 @@
 
 #![allow(clippy::float_arithmetic, reason = "ratios of times and sizes; no money is reckoned in floats")]
 
+mod cost;
 mod figures;
 mod report;
 mod section;
