@@ -5,13 +5,16 @@
 
 #![allow(clippy::float_arithmetic, reason = "ratios of times and sizes; no money is reckoned in floats")]
 
+mod cost;
 mod cpu;
 mod figures;
 mod growth;
 mod report;
 mod section;
+mod size;
 mod stage;
 mod staging;
+mod start;
 mod variant;
 
 use std::path::{Path, PathBuf};
@@ -40,7 +43,7 @@ struct Arguments {
 pub(crate) struct Bench {
     /// The checkout.
     pub(crate) root: PathBuf,
-    /// Where the release binaries are, this program among them.
+    /// Where the release binaries are.
     pub(crate) programs: PathBuf,
     /// Where reports and logs go: target/bench.
     pub(crate) output: PathBuf,
@@ -51,11 +54,22 @@ pub(crate) struct Bench {
 impl Bench {
     fn new(runs: usize) -> Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("bench has moved")?.to_owned();
+        // Wherever cargo puts things, and whichever profile this program was built in: what is measured is released.
         let program = std::env::current_exe()?;
-        let programs = program.parent().context("bench is in no directory")?.to_owned();
+        let own = program.parent().context("bench is in no directory")?;
+        let programs = own.with_file_name("release");
         let output = root.join("target/bench");
         std::fs::create_dir_all(&output)?;
         Ok(Self { root, programs, output, runs })
+    }
+
+    /// Our functions, each a crate that is named as its directory.
+    pub(crate) fn functions(&self) -> Result<Vec<String>> {
+        let directories = std::fs::read_dir(self.root.join("functions"))?;
+        let names = directories.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+        let mut names = names.collect::<Result<Vec<_>>>()?;
+        names.sort();
+        Ok(names)
     }
 }
 

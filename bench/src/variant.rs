@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// A way to write the same function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Variant {
     /// This project's.

@@ -33,6 +33,11 @@ pub(crate) async fn search(rig: &Rig) -> Search {
         search.items += 1;
         search.found.extend(grave.scan(&place_of(&item), item.to_string().as_bytes()));
     }
+    // A request that still rides in its order is packed there, and no text of the item.
+    for order in rig.books().await.unwrap().orders {
+        let request = serde_json::to_string(&order.request).unwrap();
+        search.found.extend(grave.scan(&format!("the request of {}", order.key), request.as_bytes()));
+    }
     let outputs = rig.stack().outputs();
     for queue in [
         &outputs.declines_queue_url,

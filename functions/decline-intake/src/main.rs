@@ -16,7 +16,7 @@ use decline_intake::settings::IntakeSettings;
 async fn main() -> Result<(), Error> {
     let telemetry = telemetry::init("decline-intake")?;
     let settings = IntakeSettings::from_env()?;
-    let aws = aws::config().await;
+    let aws = aws::config();
     let table = DynamoTable::connected(aws_sdk_dynamodb::Client::new(&aws), &settings.orders_table).await;
     let queue = EvaluationsQueue::new(aws_sdk_sqs::Client::new(&aws), &settings.evaluations_queue_url);
     let merchants = Merchants::new(table.clone(), System);

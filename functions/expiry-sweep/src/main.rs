@@ -13,7 +13,7 @@ use expiry_sweep::sweep::{Scheduled, Sweep};
 async fn main() -> Result<(), Error> {
     let telemetry = telemetry::init("expiry-sweep")?;
     let settings = SweepSettings::from_env()?;
-    let aws = aws::config().await;
+    let aws = aws::config();
     let sweep = &Sweep {
         store: DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), &settings.orders_table),
         queue: ReconciliationsQueue::new(aws_sdk_sqs::Client::new(&aws), &settings.reconciliations_queue_url),

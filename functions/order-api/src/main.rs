@@ -17,7 +17,7 @@ use order_api::settings::ApiSettings;
 async fn main() -> Result<(), Error> {
     let telemetry = telemetry::init("order-api")?;
     let settings = ApiSettings::from_env()?;
-    let aws = aws::config().await;
+    let aws = aws::config();
     let table = DynamoTable::connected(aws_sdk_dynamodb::Client::new(&aws), &settings.orders_table).await;
     let sqs = aws_sdk_sqs::Client::new(&aws);
     let source =

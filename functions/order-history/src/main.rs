@@ -11,7 +11,7 @@ use order_history::settings::HistorySettings;
 async fn main() -> Result<(), Error> {
     let telemetry = telemetry::init("order-history")?;
     let settings = HistorySettings::from_env()?;
-    let aws = aws::config().await;
+    let aws = aws::config();
     let table = DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), &settings.orders_table);
     let history = &History { store: table };
     let keep = move |event: LambdaEvent<StreamEvent>| async move {

@@ -11,7 +11,7 @@ use outcome_publisher::settings::PublisherSettings;
 async fn main() -> Result<(), Error> {
     let telemetry = telemetry::init("outcome-publisher")?;
     let settings = PublisherSettings::from_env()?;
-    let aws = aws::config().await;
+    let aws = aws::config();
     let bus = OutcomesBus::new(aws_sdk_eventbridge::Client::new(&aws), settings.outcomes_bus);
     let publisher = &Publisher { bus };
     let publish = move |event: LambdaEvent<StreamEvent>| async move {

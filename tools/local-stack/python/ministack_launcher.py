@@ -1,9 +1,11 @@
 """Starts MiniStack on loopback, with five corrections of version 1.5.33 (docs/local-stack.md says why each is needed).
 
-Environment: GATEWAY_PORT, FUNCTIONS_LOG (file that the functions' output is appended to), END_WITH_PARENT (1: see below),
-FUNCTIONS_ENDPOINT (where functions find AWS, if not here: a proxy in between).
+Environment: GATEWAY_PORT, FUNCTIONS_LOG (file that the functions' output is appended to), INVOCATIONS_LOG (file that each
+invocation is noted in), END_WITH_PARENT (1: see below), FUNCTIONS_ENDPOINT (where functions find AWS, if not here: a proxy in
+between).
 """
 
+import json
 import os
 import signal
 import socketserver
@@ -46,6 +48,37 @@ def log_function_output(path):
         pump(self, Tee(stream, self.func_name), log_queue)
 
     ProvidedWorker._pump_output = pump_output
+
+
+def log_invocations(path):
+    """Appends a line of JSON for each invocation: the function, the key it signs with, how long it took, whether it was started.
+
+    The time is Lambda's: from the event's hand-over to the function's answer. MiniStack's own, in its REPORT lines, is in whole
+    milliseconds and holds the wait for the log, too."""
+    from ministack.core.lambda_runtime import ProvidedWorker, execution_credentials
+
+    log, lock = open(path, "a"), threading.Lock()
+    invoke, record = ProvidedWorker.invoke, ProvidedWorker._record_result
+
+    def record_result(self, *rest, **named):
+        self.answered_at = time.monotonic()
+        return record(self, *rest, **named)
+
+    def invoke_and_note(self, *rest, **named):
+        began = self.answered_at = time.monotonic()
+        result = invoke(self, *rest, **named)
+        line = {
+            "function": self.func_name,
+            "key": execution_credentials(self.config)["AWS_ACCESS_KEY_ID"],
+            "micros": int((self.answered_at - began) * 1_000_000),
+            "cold": bool(result.get("cold_start")),
+        }
+        with lock:
+            log.write(json.dumps(line) + "\n")
+            log.flush()
+        return result
+
+    ProvidedWorker._record_result, ProvidedWorker.invoke = record_result, invoke_and_note
 
 
 def substitute_scheduled_time():
@@ -107,6 +140,7 @@ def end_with_parent():
 def main():
     answer_without_delay()
     log_function_output(os.environ["FUNCTIONS_LOG"])
+    log_invocations(os.environ["INVOCATIONS_LOG"])
     substitute_scheduled_time()
     read_concurrency_as_number()
     authorize_batches_as_single_calls()

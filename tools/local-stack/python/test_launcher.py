@@ -59,6 +59,29 @@ class Corrections(unittest.TestCase):
                 self.assertEqual(log.read(), "sweep one\nsweep two\n")
         self.assertEqual([lines.get_nowait(), lines.get_nowait()], ["one", "two"])
 
+    def test_each_invocation_is_noted_with_its_time_and_key(self):
+        from ministack.core import lambda_runtime
+
+        def invoke(self, event, request_id):
+            self._record_result(1, request_id, "response", {})
+            return {"status": "ok", "cold_start": True}
+
+        with (
+            tempfile.TemporaryDirectory() as directory,
+            mock.patch.object(lambda_runtime.ProvidedWorker, "invoke", invoke),
+            mock.patch.object(lambda_runtime.ProvidedWorker, "_record_result", lambda *_: True),
+            mock.patch.object(lambda_runtime, "execution_credentials", return_value={"AWS_ACCESS_KEY_ID": "ASIA1"}),
+        ):
+            path = os.path.join(directory, "invocations.log")
+            launcher.log_invocations(path)
+            worker = lambda_runtime.ProvidedWorker.__new__(lambda_runtime.ProvidedWorker)
+            worker.func_name, worker.config = "sweep", {}
+            self.assertEqual(worker.invoke({}, "r-1"), {"status": "ok", "cold_start": True})
+            with open(path) as log:
+                noted = json.loads(log.read())
+        self.assertGreaterEqual(noted.pop("micros"), 0)
+        self.assertEqual(noted, {"function": "sweep", "key": "ASIA1", "cold": True})
+
 
 if __name__ == "__main__":
     unittest.main()

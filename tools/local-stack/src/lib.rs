@@ -25,7 +25,9 @@
 mod clients;
 mod deploy;
 mod emulator;
+mod invocations;
 mod invoke;
+mod mappings;
 mod merchants;
 mod options;
 mod server;
@@ -33,6 +35,7 @@ mod stack;
 
 pub use deploy::{FUNCTIONS, Outputs};
 pub use emulator::Emulator;
+pub use invocations::Invocation;
 pub use merchants::MerchantSetup;
 pub use options::Options;
 pub use stack::Stack;

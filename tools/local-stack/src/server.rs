@@ -19,6 +19,9 @@ const PORTS_TRIED_MAX: u32 = 3;
 /// What MiniStack's command line is recognised by.
 pub(crate) const LAUNCHER: &str = "ministack_launcher.py";
 
+/// The file with a line for each invocation.
+pub(crate) const INVOCATIONS_LOG: &str = "invocations.log";
+
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
@@ -54,11 +57,13 @@ impl Server {
         let run = options.run_directory();
         let log = File::create(run.join("ministack.log"))?;
         File::create(run.join("functions.log"))?;
+        File::create(run.join(INVOCATIONS_LOG))?;
         let end_with_us = !options.keep;
         let child = Command::new(options.python())
             .arg(options.script(LAUNCHER))
             .env("GATEWAY_PORT", port.to_string())
             .env("FUNCTIONS_LOG", run.join("functions.log"))
+            .env("INVOCATIONS_LOG", run.join(INVOCATIONS_LOG))
             .env("TMPDIR", run.join("tmp"))
             // Enforces the template's roles: a permission that is missing there fails here, too.
             .env("AUTH", "true")

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use stack_process::{Kept, Process};
 
 use crate::clients::Clients;
 use crate::deploy::{Outputs, deploy};
-use crate::server::{LAUNCHER, Server, tail};
-use crate::{MerchantSetup, Options, invoke, merchants};
+use crate::server::{INVOCATIONS_LOG, LAUNCHER, Server, tail};
+use crate::{Invocation, MerchantSetup, Options, invocations, invoke, mappings, merchants};
 
 const LOG_LINES: usize = 20;
 
@@ -146,6 +146,23 @@ impl Stack {
     /// Invokes a function and returns its answer; an error of the function is an error.
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value> {
         invoke::invoke(&self.http, &self.about.endpoint, function, event).await
+    }
+
+    /// Every invocation that has ended so far, in the order of their ends.
+    pub fn invocations(&self) -> Result<Vec<Invocation>> {
+        invocations::read(&self.about.run_directory.join(INVOCATIONS_LOG))
+    }
+
+    /// From now on no event source mapping hands over more than one record at once.
+    pub async fn one_record_at_once(&self) -> Result<()> {
+        let all = |_: &str| true;
+        mappings::set(&self.http, &self.about.endpoint, all, &json!({ "BatchSize": 1 })).await
+    }
+
+    /// Lets the readers of the table's stream go on, or keeps them from beginning another batch.
+    pub async fn read_streams(&self, is_on: bool) -> Result<()> {
+        let of_streams = |source: &str| source.contains("/stream/");
+        mappings::set(&self.http, &self.about.endpoint, of_streams, &json!({ "Enabled": is_on })).await
     }
 
     /// The file with everything the functions print, each line with the function's name before it.

@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
+
+use crate::observe::{Answer, Call, Observe};
 
 /// Largest request passed on, in bytes: SQS takes 1 MiB.
 const REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -67,6 +69,7 @@ pub struct Proxy {
 struct Shared {
     upstream: Mutex<String>,
     faults: Mutex<Vec<Active>>,
+    observer: Mutex<Option<Arc<dyn Observe>>>,
     http: reqwest::Client,
 }
 
@@ -101,6 +104,11 @@ impl Proxy {
     /// Sends requests on to this address.
     pub fn lead_to(&self, upstream: &str) {
         upstream.clone_into(&mut lock(&self.shared.upstream));
+    }
+
+    /// Shows every request that is sent on to `observer`, in place of whoever watched before.
+    pub fn observe(&self, observer: Arc<dyn Observe>) {
+        *lock(&self.shared.observer) = Some(observer);
     }
 
     /// Fails every request whose name contains `on`, until [`Proxy::heal`]. A call to AWS is named by its target
@@ -203,17 +211,30 @@ impl Shared {
         }
     }
 
-    async fn send_on(&self, request: Request) -> Result<Response<Body>> {
+    async fn send_on(&self, name: &str, request: Request) -> Result<Response<Body>> {
         let (head, body) = request.into_parts();
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         let url = format!("{}{path}", lock(&self.upstream));
         let body = to_bytes(body, REQUEST_BYTES_MAX).await?;
-        let sent = self.http.request(head.method, url).headers(head.headers).body(body).send().await?;
-        let mut answer = Response::builder().status(sent.status());
-        for (name, value) in sent.headers().iter().filter(|(name, _)| !is_of_the_connection(name)) {
+        let call = Call { name: name.to_owned(), headers: head.headers, body };
+        let observer = lock(&self.observer).clone();
+        let sent = Box::pin(self.exchange(head.method, url, &call));
+        let answered = match &observer {
+            Some(observer) => observer.around(&call, sent).await?,
+            None => sent.await?,
+        };
+        let mut answer = Response::builder().status(answered.status);
+        for (name, value) in answered.headers.iter().filter(|(name, _)| !is_of_the_connection(name)) {
             answer = answer.header(name, value);
         }
-        Ok(answer.body(Body::from(sent.bytes().await?))?)
+        Ok(answer.body(Body::from(answered.body))?)
+    }
+
+    async fn exchange(&self, method: Method, url: String, call: &Call) -> Result<Answer> {
+        let request = self.http.request(method, url).headers(call.headers.clone()).body(call.body.clone());
+        let sent = request.send().await?;
+        let (status, headers) = (sent.status(), sent.headers().clone());
+        Ok(Answer { status, headers, body: sent.bytes().await? })
     }
 }
 
@@ -225,7 +246,7 @@ fn is_of_the_connection(name: &HeaderName) -> bool {
 async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
     let name = name_of(&request);
     match shared.strike(&name) {
-        None => answered(shared.send_on(request).await),
+        None => answered(shared.send_on(&name, request).await),
         Some(Fault::Answer { status, body }) => {
             let mut answer = Response::new(Body::from(body.to_string()));
             *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -236,15 +257,15 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response<B
         Some(Fault::CutBefore) => cut(),
         Some(Fault::CutAfter) => {
             // The answer is what gets lost, whatever it was.
-            drop(shared.send_on(request).await);
+            drop(shared.send_on(&name, request).await);
             cut()
         }
         Some(Fault::HoldBefore) => {
             shared.healed(&name).await;
-            answered(shared.send_on(request).await)
+            answered(shared.send_on(&name, request).await)
         }
         Some(Fault::HoldAfter) => {
-            let answer = shared.send_on(request).await;
+            let answer = shared.send_on(&name, request).await;
             shared.healed(&name).await;
             answered(answer)
         }

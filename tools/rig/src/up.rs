@@ -1,5 +1,6 @@
 //! Bringing it all up.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -32,6 +33,7 @@ pub struct RigOptions {
     parameters: Vec<(String, String)>,
     environment: Vec<(String, String)>,
     faults: bool,
+    functions: Option<PathBuf>,
 }
 
 impl RigOptions {
@@ -45,6 +47,7 @@ impl RigOptions {
             parameters: Vec::new(),
             environment: Vec::new(),
             faults: false,
+            functions: None,
         }
     }
 
@@ -73,6 +76,13 @@ impl RigOptions {
     #[must_use]
     pub fn faults(mut self) -> Self {
         self.faults = true;
+        self
+    }
+
+    /// Deploys `<directory>/<function>/bootstrap` in place of the workspace's own functions.
+    #[must_use]
+    pub fn functions(mut self, directory: &Path) -> Self {
+        self.functions = Some(directory.to_owned());
         self
     }
 
@@ -120,6 +130,9 @@ impl Rig {
             .parameter("TransmissionRetrySeconds", "1,1,2,2")
             .parameter("SweepAheadSecondsMax", 40 * DAY_SECONDS)
             .parameter("OutcomesQueueSample", true);
+        if let Some(functions) = &options.functions {
+            stack_options = stack_options.functions(functions);
+        }
         for (name, value) in &options.parameters {
             stack_options = stack_options.parameter(name, value);
         }

@@ -1,12 +1,14 @@
 //! The project's own tasks: `cargo xtask <task>`. What CI runs is `cargo xtask test`, nothing else.
 
+mod bench;
+mod peers;
 mod project;
 mod prove;
 mod python;
 mod steps;
 mod test;
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 
@@ -25,6 +27,10 @@ cargo xtask <task>
   prove NAME [--seed S] [--full]
                               run one proof by machine: its short form, or all of it with --full
                               (crashes, forgery, fuzz, model, permutations)
+  bench [STAGE...] [--runs N] [--without-packages]
+                              measure the functions beside the same in Python, TypeScript and bare Rust, and write
+                              target/bench/report.md; `bench --help` names the stages. The packages, whose sizes are one of
+                              them, take long to build
   setup                       make the Python environment in .tools/python (the other tasks do so by themselves)
   package [--x86-64]          build the functions for AWS into target/package (arm64 unless told otherwise)
   help                        this text
@@ -50,6 +56,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["test", "--fast"] => test::run(&Project::find()?, test::Extent::WithoutStack),
         ["simulate", ..] | ["prove", "crashes", ..] => simulation(&Project::find()?, arguments),
         ["prove", rest @ ..] => prove::run(&Project::find()?, rest),
+        ["bench", rest @ ..] => bench::run(&Project::find()?, rest),
         ["setup"] => python::set_up(&Project::find()?).map(|()| ExitCode::SUCCESS),
         ["package"] => package(&Project::find()?, "--arm64"),
         ["package", "--x86-64"] => package(&Project::find()?, "--x86-64"),
@@ -103,12 +110,16 @@ fn functions(project: &Project) -> Result<Vec<String>> {
 
 fn package(project: &Project, architecture: &str) -> Result<ExitCode> {
     python::set_up(project)?;
-    // A directory of its own: cargo-lambda's default path does not tell architectures apart.
-    let status = project
-        .command(python::tool(project, "cargo-lambda"))
-        .args(["lambda", "build", "--release", architecture, "--lambda-dir", "target/package"])
-        .args(functions(project)?.iter().flat_map(|function| ["-p", function]))
-        .env("PATH", python::path_with_tools(project)?)
-        .status()?;
+    let status = package_command(project, architecture, "target/package")?.status()?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Builds all functions for AWS. The directory is told, as cargo-lambda's default path does not tell architectures apart.
+fn package_command(project: &Project, architecture: &str, directory: &str) -> Result<Command> {
+    let mut command = project.command(python::tool(project, "cargo-lambda"));
+    command
+        .args(["lambda", "build", "--release", architecture, "--lambda-dir", directory])
+        .args(functions(project)?.iter().flat_map(|function| ["-p", function]))
+        .env("PATH", python::path_with_tools(project)?);
+    Ok(command)
 }

@@ -42,7 +42,8 @@ fn runs(project: &Project) -> bool {
     check.status().is_ok_and(|status| status.success())
 }
 
-fn check_version(project: &Project) -> Result<()> {
+/// Fails where the system's Python is too old for what was locked.
+pub(crate) fn check_version(project: &Project) -> Result<()> {
     let (major, minor) = VERSION_MIN.split_once('.').context("VERSION_MIN")?;
     let check = format!("import sys; sys.exit(sys.version_info < ({major}, {minor}))");
     let status = project.command("python3").args(["-c", &check]).status().context("there is no python3")?;

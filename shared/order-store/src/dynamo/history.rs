@@ -3,8 +3,9 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use models::history::Entry;
 
-use super::item::{Item, Reader, SCHEMA, attr, key_item, number, set_state, tags, text, time, to_key};
+use super::item::{Item, SCHEMA, attr, key_item, number, set_state, tags, text, time, to_key};
 use super::key;
+use super::reader::Reader;
 use crate::table::StoreError;
 
 /// An entry as an item. It has no shard of the due index, so that index never lists it.

@@ -1,30 +1,29 @@
 //! Orders as items: the one place that knows attribute names.
 
 use std::collections::{BTreeSet, HashMap};
-use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
-use models::decline::Decline;
 use models::history::State;
 use models::ids::{ContentHash, MerchantId, OrderKey};
 use models::merchant::Merchant;
-use models::money::{MinorUnits, Money};
-use models::order::{Due, Facet, Order, Reason, Submission, Tag};
+use models::money::Money;
+use models::order::{Due, Facet, Order, Tag};
 use models::refund::{Refund, RefundState, Totals};
 use models::time::to_text;
 use models::wish::Wish;
-use serde::de::DeserializeOwned;
 
 use super::facts;
 use super::key::{self, ItemKey};
+use super::packed::pack;
+use super::reader::Reader;
 use crate::table::StoreError;
 
 /// An item.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// The version of the items that this code writes.
-pub(super) const SCHEMA: u64 = 1;
+/// The version of the items that this code writes; it reads all up to it. 2: an order's request is packed.
+pub(super) const SCHEMA: u64 = 2;
 
 /// Attribute names.
 pub(super) mod attr {
@@ -120,7 +119,8 @@ pub(super) fn from_order(order: &Order) -> Result<Item, StoreError> {
     set(attr::VERSION, number(order.version));
     if let Some(request) = &order.request {
         let json = serde_json::to_string(request).map_err(|error| corrupt(&order.key, error))?;
-        set(attr::REQUEST, text(json));
+        // A text that can't be packed is stored as it is, which every version reads.
+        set(attr::REQUEST, pack(&json).map_or_else(|| text(json), AttributeValue::B));
         item.extend(facts::of(request));
     }
     let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
@@ -245,7 +245,7 @@ pub(super) fn to_key(item: &Item) -> Result<OrderKey, StoreError> {
 pub(super) fn to_order(item: &Item) -> Result<Order, StoreError> {
     let key = to_key(item)?;
     let read = Reader { item, name: key.to_string() };
-    let request = read.json::<Box<Decline>>(attr::REQUEST)?;
+    let request = read.request()?;
     let State {
         status,
         reason,
@@ -285,105 +285,6 @@ pub(super) fn to_order(item: &Item) -> Result<Order, StoreError> {
     })
 }
 
-/// Reads attributes of an item. What fails is named by its attribute, never by its value.
-pub(super) struct Reader<'a> {
-    pub(super) item: &'a Item,
-    /// The item's name in errors.
-    pub(super) name: String,
-}
-
-impl Reader<'_> {
-    pub(super) fn corrupt(&self, why: impl ToString) -> StoreError {
-        StoreError::Corrupt { item: self.name.clone(), why: why.to_string() }
-    }
-
-    /// A text or number attribute, parsed.
-    pub(super) fn optional<T: FromStr>(&self, name: &str) -> Result<Option<T>, StoreError> {
-        let Some(value) = self.item.get(name) else { return Ok(None) };
-        let raw = value.as_s().or_else(|_| value.as_n());
-        raw.ok()
-            .and_then(|raw| raw.parse().ok())
-            .map(Some)
-            .ok_or_else(|| self.corrupt(format!("{name} is malformed")))
-    }
-
-    pub(super) fn parsed<T: FromStr>(&self, name: &str) -> Result<T, StoreError> {
-        self.optional(name)?.ok_or_else(|| self.corrupt(format!("{name} is missing")))
-    }
-
-    /// Where the order stands; whether it holds its request is told elsewhere in each kind of item.
-    pub(super) fn state(&self, holds_request: bool) -> Result<State, StoreError> {
-        Ok(State {
-            status: self.parsed(attr::STATUS)?,
-            reason: match self.optional(attr::REASON)? {
-                Some(code) => {
-                    Some(Reason { code, detail: self.optional(attr::REASON_DETAIL)?.unwrap_or_default() })
-                }
-                None => None,
-            },
-            holds_request,
-            submission: Submission {
-                attempts: self.parsed(attr::ATTEMPTS)?,
-                idempotency_key: self.optional(attr::IDEMPOTENCY_KEY)?,
-                lease_until: self.optional(attr::LEASE_UNTIL)?,
-                unsent: self.optional(attr::UNSENT)?.unwrap_or_default(),
-                first_attempt_at: self.optional(attr::FIRST_ATTEMPT_AT)?,
-                account: self.optional(attr::ACCOUNT)?,
-            },
-            provider_order: self.optional(attr::PROVIDER_ORDER)?,
-            confirmation: self.optional(attr::CONFIRMATION)?,
-            due: self.due()?,
-            refund: self.optional(attr::REFUND)?.unwrap_or_default(),
-            dispute: self.optional(attr::DISPUTE)?.unwrap_or_default(),
-            wish: self.wish()?,
-            refunds: self.json(attr::REFUNDS)?.unwrap_or_default(),
-            totals: self.totals()?,
-        })
-    }
-
-    fn wish(&self) -> Result<Option<Wish>, StoreError> {
-        let Some(kind) = self.optional(attr::WISH)? else { return Ok(None) };
-        Ok(Some(Wish {
-            kind,
-            asked_at: self.parsed(attr::WISH_AT)?,
-            key: self.parsed(attr::WISH_KEY)?,
-            state: self.parsed(attr::WISH_STATE)?,
-        }))
-    }
-
-    fn totals(&self) -> Result<Option<Totals>, StoreError> {
-        let minor = |name: &str| Ok(self.optional(name)?.map(MinorUnits::new));
-        Ok(match (minor(attr::CAPTURED)?, minor(attr::REFUNDED)?) {
-            (Some(captured), Some(refunded)) => Some(Totals { captured, refunded }),
-            (None, None) => None,
-            (Some(_), None) | (None, Some(_)) => return Err(self.corrupt("its totals are not whole")),
-        })
-    }
-
-    /// A text attribute that holds JSON.
-    pub(super) fn json<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
-        let json: Option<String> = self.optional(name)?;
-        json.map(|json| serde_json::from_str(&json))
-            .transpose()
-            .map_err(|_| self.corrupt(format!("{name} is malformed")))
-    }
-
-    pub(super) fn due(&self) -> Result<Option<Due>, StoreError> {
-        let Some(second) = self.optional::<i64>(attr::DUE_AT)? else { return Ok(None) };
-        let at = Timestamp::from_second(second).map_err(|error| self.corrupt(error))?;
-        let looks = self.optional(attr::DUE_LOOKS)?.unwrap_or_default();
-        Ok(Some(Due { looks, ..Due::new(at, self.parsed(attr::DUE_REASON)?) }))
-    }
-
-    pub(super) fn tags(&self, name: &str) -> Result<BTreeSet<Tag>, StoreError> {
-        match self.item.get(name) {
-            None => Ok(BTreeSet::new()),
-            Some(AttributeValue::Ss(tags)) => Ok(tags.iter().cloned().map(Tag::from_stored).collect()),
-            Some(_) => Err(self.corrupt(format!("{name} is malformed"))),
-        }
-    }
-}
-
 /// Reads a merchant's configuration from its item.
 pub(super) fn to_merchant(id: &MerchantId, item: &Item) -> Result<Merchant, StoreError> {
     let corrupt = |why: String| StoreError::Corrupt { item: format!("merchant {id}"), why };
@@ -392,4 +293,46 @@ pub(super) fn to_merchant(id: &MerchantId, item: &Item) -> Result<Merchant, Stor
         .and_then(|value| value.as_s().ok())
         .ok_or_else(|| corrupt("config is missing".to_owned()))?;
     serde_json::from_str(json).map_err(|error| corrupt(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::primitives::Blob;
+    use jiff::SignedDuration;
+    use models::decline::Decline;
+    use models::intake;
+    use models::screening::Screened;
+
+    use super::*;
+
+    fn order() -> Order {
+        let decline: Decline = serde_json::from_str(include_str!("../../../../events/decline.json")).unwrap();
+        let content = decline.content().unwrap();
+        let now = "2026-11-21T10:00:00Z".parse().unwrap();
+        intake::open(Screened { decline, window_days: 21 }, content, SignedDuration::from_mins(15), now)
+    }
+
+    #[test]
+    fn an_order_s_request_is_packed_and_read_back() {
+        let item = from_order(&order()).unwrap();
+        assert!(item[attr::REQUEST].is_b());
+        assert_eq!(to_order(&item).unwrap(), order());
+    }
+
+    /// An upgrade finds orders that wait to be submitted, stored by the version before it.
+    #[test]
+    fn an_order_of_the_schema_before_is_read() {
+        let mut item = from_order(&order()).unwrap();
+        item.insert(attr::SCHEMA.to_owned(), number(1));
+        item.insert(attr::REQUEST.to_owned(), text(serde_json::to_string(&order().request).unwrap()));
+        assert_eq!(to_order(&item).unwrap(), order());
+    }
+
+    #[test]
+    fn a_request_that_can_t_be_unpacked_is_named_and_not_quoted() {
+        let mut item = from_order(&order()).unwrap();
+        item.insert(attr::REQUEST.to_owned(), AttributeValue::B(Blob::new("Pat Doe")));
+        let told = to_order(&item).unwrap_err().to_string();
+        assert!(told.contains("request") && !told.contains("Pat"), "{told}");
+    }
 }

@@ -9,8 +9,9 @@ use serde::Deserialize as _;
 use serde::de::value::{Error as WordError, StrDeserializer};
 
 use super::history::to_entry;
-use super::item::{Item, Reader, SCHEMA, attr, key_item, number, text, time, to_key, to_order};
+use super::item::{Item, SCHEMA, attr, key_item, number, text, time, to_key, to_order};
 use super::key;
+use super::reader::Reader;
 use super::table::{DynamoTable, unavailable};
 use crate::capability::{KeepListing, ListOrders, ReadHistory, Whole};
 use crate::table::StoreError;

@@ -8,8 +8,9 @@ use models::parked::{Fate, Parked, ParkedDecline, ParkedKey, Why};
 use models::refusal::{Refusal, Rule};
 use serde_json::Value;
 
-use super::item::{Item, Reader, SCHEMA, attr, indexed_due_attributes, key_item, number, text, time};
+use super::item::{Item, SCHEMA, attr, indexed_due_attributes, key_item, number, text, time};
 use super::key;
+use super::reader::Reader;
 use crate::table::StoreError;
 
 /// Attribute names.

@@ -1,6 +1,9 @@
 //! The table's stream, as Lambda hands it on: the images of an order before and after one change, and what is parked.
 
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use models::ids::OrderKey;
 use models::order::Order;
 use models::parked::{Parked, ParkedDecline};
@@ -109,7 +112,8 @@ fn to_json(item: &Item) -> Value {
         let text = value.as_s().map(|text| json!({ "S": text }));
         let number = || value.as_n().map(|number| json!({ "N": number }));
         let texts = |_| value.as_ss().map(|texts| json!({ "SS": texts }));
-        text.or_else(|_| number()).or_else(texts).unwrap_or_default()
+        let bytes = |_| value.as_b().map(|bytes| json!({ "B": BASE64.encode(bytes) }));
+        text.or_else(|_| number()).or_else(texts).or_else(bytes).unwrap_or_default()
     };
     item.iter().map(|(name, value)| (name.clone(), attribute(value))).collect()
 }
@@ -137,6 +141,7 @@ fn attribute(value: &Value) -> Option<AttributeValue> {
     match kind.as_str() {
         "S" => text().map(AttributeValue::S),
         "N" => text().map(AttributeValue::N),
+        "B" => BASE64.decode(value.as_str()?).ok().map(|bytes| AttributeValue::B(Blob::new(bytes))),
         "SS" => {
             let members = value.as_array()?.iter().map(|member| member.as_str().map(str::to_owned));
             members.collect::<Option<_>>().map(AttributeValue::Ss)

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use models::ids::ContentHash;
 use models::transmission::{Relayed, Stage, TransmissionKey};
 
-use super::item::{Item, Reader, SCHEMA, attr, key_item, number, text, time};
+use super::item::{Item, SCHEMA, attr, key_item, number, text, time};
 use super::key;
+use super::reader::Reader;
 use super::table::{DynamoTable, unavailable};
 use crate::capability::{KeepTransmission, Took};
 use crate::table::StoreError;

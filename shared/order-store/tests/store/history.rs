@@ -2,6 +2,8 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::SignedDuration;
 use models::change::Change;
 use models::history::{Entry, Flaw, verify};
@@ -123,7 +125,8 @@ fn as_json(value: &AttributeValue) -> Value {
     let number = value.as_n().map(|number| json!({ "N": number })).ok();
     let texts = value.as_ss().map(|texts| json!({ "SS": texts })).ok();
     let boolean = value.as_bool().map(|boolean| json!({ "BOOL": boolean })).ok();
-    text.or(number).or(texts).or(boolean).unwrap()
+    let bytes = value.as_b().map(|bytes| json!({ "B": BASE64.encode(bytes) })).ok();
+    text.or(number).or(texts).or(boolean).or(bytes).unwrap()
 }
 
 pub(crate) async fn image(client: &Client, key: key::ItemKey) -> Value {
