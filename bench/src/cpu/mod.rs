@@ -19,7 +19,7 @@ Bodies are the published samples, filled up: webhooks with event data that we do
 texts. A decline has at most 256 bytes a text and 20 entries of metadata, so that the larger one stays below the webhook's \
 20,480 bytes: it is as long as metadata and free texts may be. The floor of a webhook is SHA-512 of its body and HMAC-SHA512 of the text that is signed, which names the body by \
 its hash; the floor of a decline is SHA-256 of its body, as its content is kept as a hash. \
-*All of it* is the handler from Lambda's event to its answer, warm, over the real store and SDK with a connection that answers at \
+*All of it* is the handler from Lambda's event (for a decline: from the message's body) to its answer, warm, over the real store and SDK with a connection that answers at \
 once: request and answer are built, signed and read, log lines are made and dropped. Not in it: TLS, sockets, the runtime API, \
 writing logs out, and for declines the call to SQS. Criterion chooses how often each operation runs; `--runs` does not count here.";
 
@@ -39,7 +39,7 @@ const WEBHOOK: Operations = &[
     ("condition", "build condition and update"),
     ("request", "make the change through the SDK, with condition and answer"),
     ("whole", "**all of it**"),
-    ("resolve", "off the common path: resolve a refused event"),
+    ("resolve", "off the common path: resolve an event that came again"),
     ("holds", "in memory only: whether the change holds"),
     ("apply", "in memory only: apply the change"),
 ];
