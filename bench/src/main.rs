@@ -5,12 +5,19 @@
 
 #![allow(clippy::float_arithmetic, reason = "ratios of times and sizes; no money is reckoned in floats")]
 
+mod checks;
+mod delivery;
 mod figures;
+mod intake;
+mod local;
+mod orders;
+mod processes;
 mod report;
 mod section;
 mod stage;
 mod staging;
 mod variant;
+mod webhook;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -5,20 +5,32 @@ use clap::ValueEnum;
 
 use crate::Bench;
 use crate::section::Section;
+use crate::{intake, webhook};
 
 /// One kind of measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Stage {}
+pub(crate) enum Stage {
+    /// Webhooks through the local stack.
+    Webhook,
+    /// Declines from the queue to the table.
+    Intake,
+}
 
 impl Stage {
     /// All, in the order in which they are run.
-    pub(crate) const ALL: [Self; 0] = [];
+    pub(crate) const ALL: [Self; 2] = [Self::Webhook, Self::Intake];
 
     pub(crate) const fn title(self) -> &'static str {
-        match self {}
+        match self {
+            Self::Webhook => "Webhooks",
+            Self::Intake => "Intake",
+        }
     }
 
-    pub(crate) async fn run(self, _bench: &Bench) -> Result<Section> {
-        match self {}
+    pub(crate) async fn run(self, bench: &Bench) -> Result<Section> {
+        match self {
+            Self::Webhook => webhook::run(bench).await,
+            Self::Intake => intake::run(bench).await,
+        }
     }
 }
