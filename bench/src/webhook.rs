@@ -200,7 +200,8 @@ fn method(rounds: usize, cpu: f64) -> String {
          Before that, ours and the peers passed the same checks of what they do with genuine, forged, repeated, late and orphaned \
          webhooks; after each round, all orders were approved. The bare function makes the one write and looks at nothing.\n\n\
          What this shows is the whole way that a sender waits for, on one machine: MiniStack, which is written in Python, serves \
-         HTTP, Lambda and the table, and it takes most of the time for every variant and hides much of the difference. The \
+         HTTP, Lambda and the table, and it takes most of the time for every variant and hides much of the difference; it also waits \
+         5 ms after the last line that a function has printed. The \
          function's own processor time is not hidden: ours takes {cpu:.2} times what the bare function takes. It is counted in \
          steps of 10 ms over the {ONE_BY_ONE} webhooks of a round. What a warm function needs where the table answers at once is \
          measured in the section about starts.",
