@@ -5,8 +5,14 @@
 
 #![allow(clippy::float_arithmetic, reason = "ratios of times and sizes; no money is reckoned in floats")]
 
+mod checks;
+mod delivery;
 mod cost;
 mod figures;
+mod intake;
+mod local;
+mod orders;
+mod processes;
 mod report;
 mod section;
 mod size;
@@ -14,6 +20,7 @@ mod stage;
 mod staging;
 mod start;
 mod variant;
+mod webhook;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
