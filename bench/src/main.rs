@@ -6,9 +6,11 @@
 #![allow(clippy::float_arithmetic, reason = "ratios of times and sizes; no money is reckoned in floats")]
 
 mod checks;
-mod delivery;
 mod cost;
+mod cpu;
+mod delivery;
 mod figures;
+mod growth;
 mod intake;
 mod local;
 mod orders;

@@ -45,6 +45,13 @@ pub(super) fn compile(key: &OrderKey, change: &Change) -> Update {
     }
 }
 
+/// For benchmarks: what a change is compiled to, which nobody else may look into.
+#[cfg(feature = "measure")]
+#[must_use]
+pub fn compiled(key: &OrderKey, change: &Change) -> impl Sized + use<> {
+    compile(key, change)
+}
+
 #[derive(Default)]
 struct Expressions {
     sets: Vec<String>,

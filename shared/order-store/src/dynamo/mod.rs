@@ -14,5 +14,7 @@ pub mod stream;
 mod table;
 mod transmission;
 
+#[cfg(feature = "measure")]
+pub use compile::compiled;
 pub use export::{Books, ParkedItem, count_by_status, export, merchants, parked_things};
 pub use table::DynamoTable;
