@@ -50,7 +50,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["test", "--fast"] => test::run(&Project::find()?, test::Extent::WithoutStack),
         ["simulate", ..] | ["prove", "crashes", ..] => simulation(&Project::find()?, arguments),
         ["prove", rest @ ..] => prove::run(&Project::find()?, rest),
-        ["setup"] => python::set_up(&Project::find()?).map(|()| ExitCode::SUCCESS),
+        ["setup"] => python::set_up(&Project::find()?, &python::TOOLS).map(|()| ExitCode::SUCCESS),
         ["package"] => package(&Project::find()?, "--arm64"),
         ["package", "--x86-64"] => package(&Project::find()?, "--x86-64"),
         [] | ["help" | "--help" | "-h"] => {
@@ -68,7 +68,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
 const BUILD_PROGRAMS: [&str; 3] = ["build", "--workspace", "--bins"];
 
 fn demo(project: &Project, arguments: &[&str]) -> Result<ExitCode> {
-    python::set_up(project)?;
+    python::set_up(project, &python::TOOLS)?;
     steps::heading("build the functions and the demo");
     if !project.cargo(&BUILD_PROGRAMS).status()?.success() {
         return Ok(ExitCode::FAILURE);
@@ -102,10 +102,10 @@ fn functions(project: &Project) -> Result<Vec<String>> {
 }
 
 fn package(project: &Project, architecture: &str) -> Result<ExitCode> {
-    python::set_up(project)?;
+    python::set_up(project, &python::TOOLS)?;
     // A directory of its own: cargo-lambda's default path does not tell architectures apart.
     let status = project
-        .command(python::tool(project, "cargo-lambda"))
+        .command(python::TOOLS.program(project, "cargo-lambda"))
         .args(["lambda", "build", "--release", architecture, "--lambda-dir", "target/package"])
         .args(functions(project)?.iter().flat_map(|function| ["-p", function]))
         .env("PATH", python::path_with_tools(project)?)
