@@ -1,26 +1,30 @@
-//! One message of the declines queue. It is done with once [`intake`] has kept it for good: as an order, as a repeat of
-//! one, or parked with its reason.
+//! A batch of the declines queue. A message is done with once [`intake`] has kept it for good: as an order, as a repeat of one,
+//! or parked with its reason; and once its order, if it has one to submit, is on the evaluations queue.
 
-use intake::{Intake, Message, TakeError};
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use intake::{Intake, Kept, Message, TakeError};
 use jiff::Timestamp;
-use lambda_kit::batch::Record;
+use lambda_kit::batch::{self, Record};
 use lambda_kit::clock::Clock;
 use lambda_kit::queue::HandOn;
+use models::ids::OrderKey;
 use order_store::capability::{FindMerchant, Park, TakeDecline};
 
-/// Takes one message.
-///
-/// # Errors
-/// See [`TakeError`]: nothing is lost, the message must be delivered again.
-pub async fn take<S, Q, M, C>(intake: &Intake<S, Q, M, C>, record: Record) -> Result<(), TakeError>
+/// Takes a batch: the messages side by side, and the orders that came of them handed on in one call. What failed of it must
+/// be delivered again; nothing is lost.
+pub async fn take<S, Q, M, C>(intake: &Intake<S, Q, M, C>, event: SqsEvent) -> SqsBatchResponse
 where
     S: TakeDecline + Park,
     Q: HandOn,
     M: FindMerchant,
     C: Clock,
 {
-    // Whatever became of it, it is kept, and nobody waits for an answer.
-    intake.take(message(record)).await.map(|_taken| ())
+    let keep = async |record| -> Result<Option<OrderKey>, TakeError> {
+        // Whatever became of it, it is kept, and nobody waits for an answer.
+        let Kept { taken: _, hand_on } = intake.keep(message(record)).await?;
+        Ok(hand_on)
+    };
+    batch::run_then(event, keep, async |keys| intake.queue.hand_on_all(&keys).await).await
 }
 
 /// Id and time are the same on each delivery, so that what is parked twice is kept once.
@@ -30,19 +34,5 @@ fn message(record: Record) -> Message {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_the_same_on_each_delivery_names_the_message() {
-        let record = |receipt: &str| Record {
-            id: "m-1".to_owned(),
-            body: "{}".to_owned(),
-            receipt: receipt.to_owned(),
-            sent_at_millis: Some(1_795_255_200_000),
-        };
-        let first = message(record("first"));
-        assert_eq!(first, message(record("second")));
-        assert_eq!(first.sent_at, Some("2026-11-21T10:00:00Z".parse().unwrap()));
-    }
-}
+#[path = "handler_tests.rs"]
+mod tests;

@@ -17,7 +17,7 @@ async fn main() -> Result<(), Error> {
     let telemetry = telemetry::init("order-reconcile")?;
     let settings = ReconcileSettings::from_env()?;
     let aws = aws::config().await;
-    let table = DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), &settings.orders_table);
+    let table = DynamoTable::connected(aws_sdk_dynamodb::Client::new(&aws), &settings.orders_table).await;
     let source =
         SecretsManager::new(aws_sdk_secretsmanager::Client::new(&aws), &settings.merchant_secret_prefix);
     let reconcile = &Reconcile {

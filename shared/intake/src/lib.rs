@@ -5,4 +5,4 @@ pub mod rules;
 mod take;
 
 pub use rules::IntakeRules;
-pub use take::{Intake, Message, TakeError, Taken};
+pub use take::{Intake, Kept, Message, TakeError, Taken};

@@ -51,7 +51,7 @@ pub struct Message {
 /// What became of a decline. In each case it is kept for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Taken {
-    /// It is an order now, and handed on.
+    /// It is an order now.
     New(OrderKey),
     /// It was this order before.
     Same(OrderKey),
@@ -59,6 +59,22 @@ pub enum Taken {
     Conflict(OrderKey),
     /// It broke a rule; it is parked.
     Refused(Refusal),
+}
+
+/// A decline that is kept for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// What became of it.
+    pub taken: Taken,
+    /// The order that is still to be put on the evaluations queue: its message may be acknowledged only after that.
+    pub hand_on: Option<OrderKey>,
+}
+
+impl From<Taken> for Kept {
+    /// Nothing is to be handed on.
+    fn from(taken: Taken) -> Self {
+        Self { taken, hand_on: None }
+    }
 }
 
 /// Why a decline could not be kept, or not be handed on: it must come again.
@@ -90,11 +106,23 @@ where
     M: FindMerchant,
     C: Clock,
 {
-    /// Takes one decline. Returns once it is kept for good.
+    /// Takes one decline and hands it on. Returns once it is kept for good.
     ///
     /// # Errors
     /// See [`TakeError`]: nothing is lost as long as the message comes again.
     pub async fn take(&self, message: Message) -> Result<Taken, TakeError> {
+        let Kept { taken, hand_on } = self.keep(message).await?;
+        if let Some(key) = hand_on {
+            self.queue.hand_on(&key).await?;
+        }
+        Ok(taken)
+    }
+
+    /// Takes one decline and leaves it to the caller to hand it on, together with others.
+    ///
+    /// # Errors
+    /// See [`TakeError`]: nothing is lost as long as the message comes again.
+    pub async fn keep(&self, message: Message) -> Result<Kept, TakeError> {
         let parsed = screening::parse(&message.body);
         let told = message.sent_at.or_else(|| declined_at(parsed.as_ref().ok()?));
         let arrived_at = to_millis(told.unwrap_or(Timestamp::UNIX_EPOCH));
@@ -103,16 +131,17 @@ where
             Ok(value) => value,
             Err(refusal) => {
                 let copy = redact_unparsed(&arrival.message.body, COPY_BYTES_MAX);
-                return self.park(&arrival, Named::default(), ParkedKind::Unparseable, refusal, copy).await;
+                let kind = ParkedKind::Unparseable;
+                return Ok(self.park(&arrival, Named::default(), kind, refusal, copy).await?.into());
             }
         };
         match screening::read(&value) {
             Ok(decline) => self.screen(&arrival, &value, decline).await,
-            Err(refusal) => self.refuse(&arrival, &value, refusal).await,
+            Err(refusal) => Ok(self.refuse(&arrival, &value, refusal).await?.into()),
         }
     }
 
-    async fn screen(&self, arrival: &Arrival, value: &Value, decline: Decline) -> Result<Taken, TakeError> {
+    async fn screen(&self, arrival: &Arrival, value: &Value, decline: Decline) -> Result<Kept, TakeError> {
         let content = decline.content()?;
         let key = decline.key();
         let merchant = self.merchants.find_merchant(&decline.merchant).await?;
@@ -122,8 +151,7 @@ where
                 match self.store.take(&order).await? {
                     capability::Taken::New => {
                         tracing::info!(order = %key, "a decline was taken");
-                        self.queue.hand_on(&key).await?;
-                        Ok(Taken::New(key))
+                        Ok(Kept { taken: Taken::New(key.clone()), hand_on: Some(key) })
                     }
                     capability::Taken::Repeat(repeat) => self.repeat(arrival, value, key, repeat).await,
                 }
@@ -133,7 +161,7 @@ where
                 Some(repeat @ (Repeat::Same | Repeat::SameToHandOn)) => {
                     self.repeat(arrival, value, key, repeat).await
                 }
-                Some(Repeat::Conflict) | None => self.refuse(arrival, value, refusal).await,
+                Some(Repeat::Conflict) | None => Ok(self.refuse(arrival, value, refusal).await?.into()),
             },
         }
     }
@@ -144,16 +172,15 @@ where
         value: &Value,
         key: OrderKey,
         repeat: Repeat,
-    ) -> Result<Taken, TakeError> {
+    ) -> Result<Kept, TakeError> {
         match repeat {
             Repeat::Same => {
                 tracing::info!(order = %key, "the same decline came again");
-                Ok(Taken::Same(key))
+                Ok(Taken::Same(key).into())
             }
             Repeat::SameToHandOn => {
                 tracing::info!(order = %key, "the same decline came again and is handed on");
-                self.queue.hand_on(&key).await?;
-                Ok(Taken::Same(key))
+                Ok(Kept { taken: Taken::Same(key.clone()), hand_on: Some(key) })
             }
             Repeat::Conflict => {
                 tracing::warn!(order = %key, "another decline came under an id that is taken");
@@ -170,7 +197,7 @@ where
                     redact(value).to_string(),
                 );
                 self.store.park(&parked).await?;
-                Ok(Taken::Conflict(key))
+                Ok(Taken::Conflict(key).into())
             }
         }
     }

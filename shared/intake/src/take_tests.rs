@@ -36,6 +36,10 @@ impl HandOn for Queue {
         self.sent.lock().unwrap().push(key.to_string());
         Ok(())
     }
+
+    async fn hand_on_all(&self, _: &[OrderKey]) -> Vec<Result<(), QueueError>> {
+        unreachable!("what is taken alone is handed on alone")
+    }
 }
 
 /// Lends the one table to both roles.

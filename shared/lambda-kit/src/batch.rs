@@ -1,5 +1,6 @@
 //! Batches from SQS: records run side by side, and each fails alone, panics included.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
@@ -38,8 +39,73 @@ impl From<SqsMessage> for Record {
 /// Whatever `handle` returns an error for must be retried: what can't succeed must be kept by `handle` itself.
 pub async fn run<E, F>(event: SqsEvent, handle: impl Fn(Record) -> F) -> SqsBatchResponse
 where
-    E: std::fmt::Display,
+    E: Display,
     F: Future<Output = Result<(), E>>,
+{
+    let mut response = SqsBatchResponse::default();
+    for (id, done) in each(event, handle).await {
+        if done.is_none() {
+            response.add_failure(id);
+        }
+    }
+    response
+}
+
+/// As [`run`], and what the records leave to be done is done for all of them together: one call in place of ten. `then`
+/// answers for each in turn; a record fails if its part does.
+pub async fn run_then<T, E, F, E2, G>(
+    event: SqsEvent,
+    handle: impl Fn(Record) -> F,
+    then: impl FnOnce(Vec<T>) -> G,
+) -> SqsBatchResponse
+where
+    E: Display,
+    F: Future<Output = Result<Option<T>, E>>,
+    E2: Display,
+    G: Future<Output = Vec<Result<(), E2>>>,
+{
+    let mut response = SqsBatchResponse::default();
+    let (mut ids, mut left) = (Vec::new(), Vec::new());
+    for (id, done) in each(event, handle).await {
+        match done {
+            None => response.add_failure(id),
+            Some(None) => {}
+            Some(Some(rest)) => {
+                ids.push(id);
+                left.push(rest);
+            }
+        }
+    }
+    if ids.is_empty() {
+        return response;
+    }
+    // Boxed: futures of AWS clients are deep, and the compiler looks through so many levels only.
+    let answers = AssertUnwindSafe(Box::pin(async { then(left).await })).catch_unwind().await;
+    let mut answers = answers.unwrap_or_default().into_iter();
+    for id in ids {
+        match answers.next() {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                tracing::warn!(message_id = id, %error, "the record will be delivered again");
+                response.add_failure(id);
+            }
+            None => {
+                tracing::error!(
+                    message_id = id,
+                    "what the record left was not done; it will be delivered again"
+                );
+                response.add_failure(id);
+            }
+        }
+    }
+    response
+}
+
+/// Runs `handle` on every record at once: each record's id and what it came to, `None` where it failed or panicked.
+async fn each<T, E, F>(event: SqsEvent, handle: impl Fn(Record) -> F) -> Vec<(String, Option<T>)>
+where
+    E: Display,
+    F: Future<Output = Result<T, E>>,
 {
     let records = event.records.into_iter().map(|message| {
         let sender = message.attributes.get("AWSTraceHeader").cloned();
@@ -55,24 +121,20 @@ where
         let done = id.clone();
         let told = async move {
             match handled.await {
-                Ok(Ok(())) => None,
+                Ok(Ok(done)) => (id, Some(done)),
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "the record will be delivered again");
-                    Some(id)
+                    (id, None)
                 }
                 Err(_) => {
                     tracing::error!("the record panicked and will be delivered again");
-                    Some(id)
+                    (id, None)
                 }
             }
         };
         async move { trace::message(&done, sender.as_deref(), told).await }
     });
-    let mut response = SqsBatchResponse::default();
-    for failed in join_all(records).await.into_iter().flatten() {
-        response.add_failure(failed);
-    }
-    response
+    join_all(records).await
 }
 
 /// Lets tests on the deployed local stack, where functions are debug builds, have a record panic: one whose body contains
@@ -120,6 +182,30 @@ mod tests {
         };
         let response = run(event(&["good", "fails", "panics", "better"]), handle).await;
         assert_eq!(failed(&response), ["m-fails", "m-panics"]);
+    }
+
+    #[tokio::test]
+    async fn what_records_leave_is_done_together_and_fails_each_alone() {
+        let handle = |record: Record| async move {
+            match record.body.as_str() {
+                "fails" => Err("no"),
+                "has nothing left" => Ok(None),
+                body => Ok(Some(body.to_owned())),
+            }
+        };
+        let bodies = ["1", "fails", "2", "has nothing left", "3"];
+        let refuse_2 = |left: Vec<String>| async move {
+            assert_eq!(left, ["1", "2", "3"]);
+            left.iter().map(|body| if body == "2" { Err("refused") } else { Ok(()) }).collect()
+        };
+        assert_eq!(failed(&run_then(event(&bodies), handle, refuse_2).await), ["m-fails", "m-2"]);
+        let forget_3 = async |_: Vec<String>| vec![Ok::<_, &str>(()); 2];
+        assert_eq!(failed(&run_then(event(&bodies), handle, forget_3).await), ["m-fails", "m-3"]);
+        let panic = async |left: Vec<String>| -> Vec<Result<(), &str>> { panic!("{left:?}") };
+        assert_eq!(failed(&run_then(event(&bodies), handle, panic).await), ["m-fails", "m-1", "m-2", "m-3"]);
+        let nothing_left =
+            async |_: Vec<String>| -> Vec<Result<(), &str>> { panic!("there is nothing to do") };
+        assert_eq!(failed(&run_then(event(&["fails"]), handle, nothing_left).await), ["m-fails"]);
     }
 
     #[tokio::test]

@@ -18,7 +18,7 @@ pub const FAN_OUT_MAX: usize = 10;
 const VISIBILITY_SECONDS_MAX: i64 = 43_200;
 
 /// SQS did not do as asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("the queue is unavailable: {0}")]
 pub struct QueueError(
     /// What kind of failure it was.
@@ -44,6 +44,12 @@ pub struct OrderMessage {
 }
 
 impl OrderMessage {
+    /// The message about this order.
+    #[must_use]
+    pub fn of(key: &OrderKey) -> Self {
+        Self { merchant: key.merchant.clone(), order_id: key.order_id.clone() }
+    }
+
     /// What names the order.
     #[must_use]
     pub fn key(self) -> OrderKey {
@@ -96,6 +102,10 @@ pub trait FanOut: Send + Sync {
 pub trait HandOn: Send + Sync {
     /// Puts the order on the evaluations queue.
     fn hand_on(&self, key: &OrderKey) -> impl Future<Output = Result<(), QueueError>> + Send;
+
+    /// Puts several orders on it, in as few calls as the queue can; how each of them fared, in their order. One that is told
+    /// as failed may be on the queue all the same.
+    fn hand_on_all(&self, keys: &[OrderKey]) -> impl Future<Output = Vec<Result<(), QueueError>>> + Send;
 }
 
 /// Choosing when a message that will fail is delivered again.
@@ -125,10 +135,21 @@ impl EvaluationsQueue {
 
 impl HandOn for EvaluationsQueue {
     async fn hand_on(&self, key: &OrderKey) -> Result<(), QueueError> {
-        let message = OrderMessage { merchant: key.merchant.clone(), order_id: key.order_id.clone() };
-        let body = serde_json::to_string(&message).map_err(|error| QueueError(error.to_string()))?;
+        let body = body(&OrderMessage::of(key))?;
         let sent = self.client.send_message().queue_url(&self.url).message_body(body).send().await;
         sent.map(|_| ()).map_err(|error| QueueError(describe(&error)))
+    }
+
+    async fn hand_on_all(&self, keys: &[OrderKey]) -> Vec<Result<(), QueueError>> {
+        let mut fared = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(FAN_OUT_MAX) {
+            let messages: Vec<_> = keys.iter().map(OrderMessage::of).collect();
+            match send_batch(&self.client, &self.url, &messages).await {
+                Ok(refused) => fared.extend((0..keys.len()).map(|number| refused.of(number))),
+                Err(error) => fared.extend(keys.iter().map(|_| Err(error.clone()))),
+            }
+        }
+        fared
     }
 }
 
@@ -184,21 +205,42 @@ impl ReconciliationsQueue {
 
 impl FanOut for ReconciliationsQueue {
     async fn fan_out(&self, messages: &[DueMessage]) -> Result<(), QueueError> {
-        let entries: Result<Vec<_>, _> = messages.iter().enumerate().map(entry).collect();
-        let request = self.client.send_message_batch().queue_url(&self.url);
-        let sent = request.set_entries(Some(entries?)).send().await;
-        let sent = sent.map_err(|error| QueueError(describe(&error)))?;
-        match sent.failed().first() {
-            Some(failed) => Err(QueueError(format!("SQS refused a message: {}", failed.code()))),
+        let refused = send_batch(&self.client, &self.url, messages).await?;
+        (0..messages.len()).try_for_each(|number| refused.of(number))
+    }
+}
+
+/// What SQS refused of a batch: the numbers of messages and its codes.
+struct Refused(Vec<(String, String)>);
+
+impl Refused {
+    /// How the message of this number fared.
+    fn of(&self, number: usize) -> Result<(), QueueError> {
+        let number = number.to_string();
+        match self.0.iter().find(|(refused, _)| *refused == number) {
+            Some((_, code)) => Err(QueueError(format!("SQS refused a message: {code}"))),
             None => Ok(()),
         }
     }
 }
 
-fn entry((number, message): (usize, &DueMessage)) -> Result<SendMessageBatchRequestEntry, QueueError> {
-    let body = serde_json::to_string(message).map_err(|error| QueueError(error.to_string()))?;
-    let entry = SendMessageBatchRequestEntry::builder().id(number.to_string()).message_body(body).build();
+/// Sends at most [`FAN_OUT_MAX`] messages in one call. On an error any of them may have been sent.
+async fn send_batch(client: &Client, url: &str, messages: &[impl Serialize]) -> Result<Refused, QueueError> {
+    let entries: Result<Vec<_>, _> = messages.iter().enumerate().map(entry).collect();
+    let sent = client.send_message_batch().queue_url(url).set_entries(Some(entries?)).send().await;
+    let sent = sent.map_err(|error| QueueError(describe(&error)))?;
+    let refused = sent.failed().iter().map(|failed| (failed.id().to_owned(), failed.code().to_owned()));
+    Ok(Refused(refused.collect()))
+}
+
+fn entry((number, message): (usize, &impl Serialize)) -> Result<SendMessageBatchRequestEntry, QueueError> {
+    let entry =
+        SendMessageBatchRequestEntry::builder().id(number.to_string()).message_body(body(message)?).build();
     entry.map_err(|error| QueueError(error.to_string()))
+}
+
+fn body(message: &impl Serialize) -> Result<String, QueueError> {
+    serde_json::to_string(message).map_err(|error| QueueError(error.to_string()))
 }
 
 #[cfg(test)]

@@ -10,7 +10,10 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use lambda_runtime::Context;
 use metrics_cloudwatch_embedded::Collector;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::trace;
 
@@ -135,18 +138,18 @@ impl std::fmt::Debug for Telemetry {
 /// Sets up logs and metrics, once a process.
 ///
 /// # Errors
-/// It was called twice.
+/// It was called twice, or LOG_LEVEL is no list of levels and `target=level`.
 pub fn init(function: &'static str) -> Result<Telemetry, lambda_runtime::Error> {
     let level = std::env::var("LOG_LEVEL").unwrap_or_else(|_| "info".to_owned());
-    tracing_subscriber::fmt()
+    let lines = fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(true)
         .with_span_list(false)
         // CloudWatch stamps every line.
-        .without_time()
-        .with_env_filter(EnvFilter::try_new(&level)?)
-        .try_init()?;
+        .without_time();
+    // Targets and levels (`info,hyper=debug`) without the regex engine that `EnvFilter` links.
+    tracing_subscriber::registry().with(lines).with(level.parse::<Targets>()?).try_init()?;
     std::panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(location, "panicked");

@@ -113,7 +113,7 @@ impl Functions {
         let received = received(&event);
         let life = async {
             let intake = self.containers.intake.take(|| self.intake());
-            let response = batch::run(event, |record| decline_intake::handler::take(&intake, record)).await;
+            let response = decline_intake::handler::take(&intake, event).await;
             (intake, response)
         };
         if let Ok((intake, response)) = self.env.process(life).await {

@@ -198,10 +198,20 @@ impl Queue {
 
 impl HandOn for Queue {
     async fn hand_on(&self, key: &OrderKey) -> Result<(), QueueError> {
-        let message = OrderMessage { merchant: key.merchant.clone(), order_id: key.order_id.clone() };
-        let body = serde_json::to_string(&message).map_err(|error| QueueError::new(error.to_string()))?;
+        let body = serde_json::to_string(&OrderMessage::of(key));
+        let body = body.map_err(|error| QueueError::new(error.to_string()))?;
         self.request(Fault::OF_SENDS, format!("{} send {key}", self.name), |delay| self.put(body, delay))
             .await
+    }
+
+    async fn hand_on_all(&self, keys: &[OrderKey]) -> Vec<Result<(), QueueError>> {
+        let bodies: Result<Vec<_>, _> =
+            keys.iter().map(|key| serde_json::to_string(&OrderMessage::of(key))).collect();
+        let sent = match bodies {
+            Ok(bodies) => self.send_all(bodies).await,
+            Err(error) => Err(QueueError::new(error.to_string())),
+        };
+        keys.iter().map(|_| sent.clone()).collect()
     }
 }
 
@@ -221,7 +231,13 @@ impl Postpone for Queue {
 impl FanOut for Queue {
     async fn fan_out(&self, messages: &[DueMessage]) -> Result<(), QueueError> {
         let bodies: Result<Vec<_>, _> = messages.iter().map(serde_json::to_string).collect();
-        let bodies = bodies.map_err(|error| QueueError::new(error.to_string()))?;
+        self.send_all(bodies.map_err(|error| QueueError::new(error.to_string()))?).await
+    }
+}
+
+impl Queue {
+    /// Several messages in one call.
+    async fn send_all(&self, bodies: Vec<String>) -> Result<(), QueueError> {
         let what = format!("{} send {}", self.name, bodies.len());
         let put = |delay| bodies.into_iter().for_each(|body| self.put(body, delay));
         self.request(Fault::OF_SENDS, what, put).await

@@ -77,6 +77,10 @@ impl HandOn for &Queue {
     async fn hand_on(&self, key: &OrderKey) -> Result<(), QueueError> {
         self.send(format!("submit {key}"))
     }
+
+    async fn hand_on_all(&self, _: &[OrderKey]) -> Vec<Result<(), QueueError>> {
+        unreachable!("one call submits one order")
+    }
 }
 
 impl FanOut for &Queue {

@@ -55,6 +55,10 @@ impl HandOn for Queue {
         self.0.lock().unwrap().push(key.order_id.to_string());
         Ok(())
     }
+
+    async fn hand_on_all(&self, _: &[OrderKey]) -> Vec<Result<(), QueueError>> {
+        unreachable!("a look hands on one order")
+    }
 }
 
 struct Secret;

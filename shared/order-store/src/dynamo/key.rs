@@ -113,6 +113,11 @@ pub fn merchant(id: &MerchantId) -> ItemKey {
     ItemKey { pk: format!("MERCHANT#{id}"), sk: "CONFIG".to_owned() }
 }
 
+/// The key of no item: a merchant's id is never empty.
+pub(super) fn nobody() -> ItemKey {
+    ItemKey { pk: "MERCHANT#".to_owned(), sk: "CONFIG".to_owned() }
+}
+
 /// The shard of the due index that an item belongs to, the same on every machine (FNV-1a of its key).
 #[must_use]
 pub fn due_shard(key: &ItemKey) -> u8 {

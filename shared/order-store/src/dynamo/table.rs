@@ -39,6 +39,20 @@ impl DynamoTable {
         Self { client, name: name.into() }
     }
 
+    /// The table called `name`, over a connection that is open already. The first call of a process loads the roots of trust
+    /// and shakes hands; on Lambda that runs at full speed while the function starts, and later at its memory's share of a
+    /// CPU. It is one read of an item that nobody has.
+    ///
+    /// # Errors
+    /// None: where the table can't be reached now, the first real call says so.
+    pub async fn connected(client: Client, name: impl Into<String>) -> Self {
+        let table = Self::new(client, name);
+        if let Err(error) = table.get(key::nobody()).await {
+            tracing::warn!(%error, "the table could not be reached while the function started");
+        }
+        table
+    }
+
     pub(super) async fn get(&self, key: key::ItemKey) -> Result<Option<Item>, StoreError> {
         let output = self
             .client
