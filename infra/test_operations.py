@@ -179,7 +179,7 @@ class Deployment(Case):
             update = alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
             self.assertEqual(update["DeploymentGroupName"], {"Ref": name})
             self.assertIn("DEPLOYMENT_STOP_ON_ALARM", properties["AutoRollbackConfiguration"]["Events"])
-            self.assertIn("Canary10Percent5Minutes", str(properties["DeploymentConfigName"]))
+            self.assertIn("Canary10Percent15Minutes", str(properties["DeploymentConfigName"]))
             alarms = [alarm["Name"]["Ref"] for alarm in properties["AlarmConfiguration"]["Alarms"]]
             self.assertLessEqual(len(alarms), 10, "CodeDeploy takes no more")
             watched = [self.prod["Resources"][alarm]["Properties"] for alarm in alarms]
@@ -189,6 +189,17 @@ class Deployment(Case):
                 apis = {"WebhookReceiverFunction": "WebhookApi", "OrderApiFunction": "OrderApi"}
                 (dimension,) = alarm["Dimensions"]
                 self.assertIn(dimension["Value"]["Ref"], (function, apis.get(function)), name)
+
+    def test_while_calls_move_there_is_time_for_every_alarm_to_ring(self):
+        ways = set(self.source["Parameters"]["DeploymentCanary"]["AllowedValues"]) - {"AllAtOnce"}
+        moving_seconds = 60 * min(int(re.fullmatch(r"Canary10Percent(\d+)Minutes", way)[1]) for way in ways)
+        # What CloudWatch takes until a period's numbers are there and looked at.
+        late_seconds = 180
+        for group in of_type(self.prod, "AWS::CodeDeploy::DeploymentGroup").values():
+            for alarm in group["Properties"]["AlarmConfiguration"]["Alarms"]:
+                rule = self.prod["Resources"][alarm["Name"]["Ref"]]["Properties"]
+                needed = rule["Period"] * rule["EvaluationPeriods"] + late_seconds
+                self.assertLess(needed, moving_seconds, alarm["Name"]["Ref"])
 
     def test_in_dev_new_versions_take_over_at_once(self):
         kinds = {resource["Type"] for resource in self.dev["Resources"].values()}
