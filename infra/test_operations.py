@@ -7,7 +7,7 @@ import json
 import re
 import unittest
 
-from expanded import DEV, HERE, KEY, PROD, deployed, expand, function_of, listed, of_type, source
+from expanded import DEV, HERE, PROD, deployed, expand, function_of, listed, of_type, source
 
 TELEMETRY = (HERE / "../shared/lambda-kit/src/telemetry.rs").read_text()
 OUR_METRICS = set(re.findall(r'"([A-Z][a-z]+[A-Z]\w+)"', TELEMETRY)) - {"RebillRescue"}
@@ -114,7 +114,8 @@ class DataProtection(Case):
 
 class Limits(Case):
     def test_every_route_has_a_limit_of_its_own(self):
-        routes = {(r["Properties"]["ApiId"]["Ref"], r["Properties"]["RouteKey"]) for r in of_type(self.prod, "AWS::ApiGatewayV2::Route").values()}
+        made = [route["Properties"] for route in of_type(self.prod, "AWS::ApiGatewayV2::Route").values()]
+        routes = {(route["ApiId"]["Ref"], route["RouteKey"]) for route in made}
         limited, parameters = set(), []
         for stage in of_type(self.prod, "AWS::ApiGatewayV2::Stage").values():
             for route, settings in stage["Properties"]["RouteSettings"].items():
@@ -281,8 +282,9 @@ class Signals(Case):
         self.assertEqual(on["Errors"], set(of_type(self.prod, "AWS::Lambda::Function")))
         self.assertEqual(on["5xx"], set(of_type(self.prod, "AWS::ApiGatewayV2::Api")))
         self.assertEqual(on["IteratorAge"], {"OrderHistoryFunction", "OutcomePublisherFunction"})
-        settings = {name: item["Properties"]["Environment"]["Variables"] for name, item in of_type(self.prod, "AWS::Lambda::Function").items()}
-        callers = {name for name, variables in settings.items() if "PROVIDER_TIMEOUT_MILLIS" in variables}
+        functions = of_type(self.prod, "AWS::Lambda::Function")
+        reads = lambda item, variable: variable in item["Properties"]["Environment"]["Variables"]
+        callers = {name for name, item in functions.items() if reads(item, "PROVIDER_TIMEOUT_MILLIS")}
         self.assertEqual(on["ProviderErrors"], callers)
         self.assertEqual(on["TokenFailures"], callers)
         # What only tells how much there is.
@@ -305,7 +307,7 @@ class Signals(Case):
 
     def test_the_dashboard_shows_every_alarm_and_its_charts_do_not_overlap(self):
         widgets = self.dashboard()
-        always = {name for name, item in expand()["Resources"].items() if item["Type"] == "AWS::CloudWatch::Alarm" and "Condition" not in item}
+        always = {name for name, item in of_type(expand(), "AWS::CloudWatch::Alarm").items() if "Condition" not in item}
         (alarms,) = [widget["properties"]["alarms"] for widget in widgets if widget["type"] == "alarm"]
         self.assertEqual(set(alarms), always)
         cells = [(x, y) for w in widgets for x in range(w["x"], w["x"] + w["width"]) for y in range(w["y"], w["y"] + w["height"])]
@@ -317,7 +319,8 @@ class Signals(Case):
         queries = [widget["properties"]["query"] for widget in self.dashboard() if widget["type"] == "log"]
         self.assertEqual(len(queries), len(functions))
         for query in queries:
-            group, message, field = re.match(r"SOURCE '(\w+)Logs' \| filter message = '(.+?)' \| stats count\(\*\) as orders by (\w+) ", query).groups()
+            form = r"SOURCE '(\w+)Logs' \| filter message = '(.+?)' \| stats count\(\*\) as orders by (\w+) "
+            group, message, field = re.match(form, query).groups()
             code = (HERE / f"../functions/{functions[group]}/src/handler.rs").read_text()
             line = re.search(rf'tracing::info!\(([^;]*?)"{message}"\);', code)
             self.assertIsNotNone(line, message)
