@@ -7,7 +7,7 @@ import json
 import re
 import unittest
 
-from expanded import DEV, HERE, KEY, PROD, deployed, expand, function_of, listed, of_type, source
+from expanded import DEV, HERE, PROD, deployed, expand, function_of, listed, of_type, source
 
 TELEMETRY = (HERE / "../shared/lambda-kit/src/telemetry.rs").read_text()
 OUR_METRICS = set(re.findall(r'"([A-Z][a-z]+[A-Z]\w+)"', TELEMETRY)) - {"RebillRescue"}
@@ -114,7 +114,8 @@ class DataProtection(Case):
 
 class Limits(Case):
     def test_every_route_has_a_limit_of_its_own(self):
-        routes = {(r["Properties"]["ApiId"]["Ref"], r["Properties"]["RouteKey"]) for r in of_type(self.prod, "AWS::ApiGatewayV2::Route").values()}
+        made = [route["Properties"] for route in of_type(self.prod, "AWS::ApiGatewayV2::Route").values()]
+        routes = {(route["ApiId"]["Ref"], route["RouteKey"]) for route in made}
         limited, parameters = set(), []
         for stage in of_type(self.prod, "AWS::ApiGatewayV2::Stage").values():
             for route, settings in stage["Properties"]["RouteSettings"].items():
@@ -179,7 +180,7 @@ class Deployment(Case):
             update = alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
             self.assertEqual(update["DeploymentGroupName"], {"Ref": name})
             self.assertIn("DEPLOYMENT_STOP_ON_ALARM", properties["AutoRollbackConfiguration"]["Events"])
-            self.assertIn("Canary10Percent5Minutes", str(properties["DeploymentConfigName"]))
+            self.assertIn("Canary10Percent15Minutes", str(properties["DeploymentConfigName"]))
             alarms = [alarm["Name"]["Ref"] for alarm in properties["AlarmConfiguration"]["Alarms"]]
             self.assertLessEqual(len(alarms), 10, "CodeDeploy takes no more")
             watched = [self.prod["Resources"][alarm]["Properties"] for alarm in alarms]
@@ -189,6 +190,17 @@ class Deployment(Case):
                 apis = {"WebhookReceiverFunction": "WebhookApi", "OrderApiFunction": "OrderApi"}
                 (dimension,) = alarm["Dimensions"]
                 self.assertIn(dimension["Value"]["Ref"], (function, apis.get(function)), name)
+
+    def test_while_calls_move_there_is_time_for_every_alarm_to_ring(self):
+        ways = set(self.source["Parameters"]["DeploymentCanary"]["AllowedValues"]) - {"AllAtOnce"}
+        moving_seconds = 60 * min(int(re.fullmatch(r"Canary10Percent(\d+)Minutes", way)[1]) for way in ways)
+        # What CloudWatch takes until a period's numbers are there and looked at.
+        late_seconds = 180
+        for group in of_type(self.prod, "AWS::CodeDeploy::DeploymentGroup").values():
+            for alarm in group["Properties"]["AlarmConfiguration"]["Alarms"]:
+                rule = self.prod["Resources"][alarm["Name"]["Ref"]]["Properties"]
+                needed = rule["Period"] * rule["EvaluationPeriods"] + late_seconds
+                self.assertLess(needed, moving_seconds, alarm["Name"]["Ref"])
 
     def test_in_dev_new_versions_take_over_at_once(self):
         kinds = {resource["Type"] for resource in self.dev["Resources"].values()}
@@ -270,8 +282,9 @@ class Signals(Case):
         self.assertEqual(on["Errors"], set(of_type(self.prod, "AWS::Lambda::Function")))
         self.assertEqual(on["5xx"], set(of_type(self.prod, "AWS::ApiGatewayV2::Api")))
         self.assertEqual(on["IteratorAge"], {"OrderHistoryFunction", "OutcomePublisherFunction"})
-        settings = {name: item["Properties"]["Environment"]["Variables"] for name, item in of_type(self.prod, "AWS::Lambda::Function").items()}
-        callers = {name for name, variables in settings.items() if "PROVIDER_TIMEOUT_MILLIS" in variables}
+        functions = of_type(self.prod, "AWS::Lambda::Function")
+        reads = lambda item, variable: variable in item["Properties"]["Environment"]["Variables"]
+        callers = {name for name, item in functions.items() if reads(item, "PROVIDER_TIMEOUT_MILLIS")}
         self.assertEqual(on["ProviderErrors"], callers)
         self.assertEqual(on["TokenFailures"], callers)
         # What only tells how much there is.
@@ -294,7 +307,7 @@ class Signals(Case):
 
     def test_the_dashboard_shows_every_alarm_and_its_charts_do_not_overlap(self):
         widgets = self.dashboard()
-        always = {name for name, item in expand()["Resources"].items() if item["Type"] == "AWS::CloudWatch::Alarm" and "Condition" not in item}
+        always = {name for name, item in of_type(expand(), "AWS::CloudWatch::Alarm").items() if "Condition" not in item}
         (alarms,) = [widget["properties"]["alarms"] for widget in widgets if widget["type"] == "alarm"]
         self.assertEqual(set(alarms), always)
         cells = [(x, y) for w in widgets for x in range(w["x"], w["x"] + w["width"]) for y in range(w["y"], w["y"] + w["height"])]
@@ -306,7 +319,8 @@ class Signals(Case):
         queries = [widget["properties"]["query"] for widget in self.dashboard() if widget["type"] == "log"]
         self.assertEqual(len(queries), len(functions))
         for query in queries:
-            group, message, field = re.match(r"SOURCE '(\w+)Logs' \| filter message = '(.+?)' \| stats count\(\*\) as orders by (\w+) ", query).groups()
+            form = r"SOURCE '(\w+)Logs' \| filter message = '(.+?)' \| stats count\(\*\) as orders by (\w+) "
+            group, message, field = re.match(form, query).groups()
             code = (HERE / f"../functions/{functions[group]}/src/handler.rs").read_text()
             line = re.search(rf'tracing::info!\(([^;]*?)"{message}"\);', code)
             self.assertIsNotNone(line, message)

@@ -7,7 +7,7 @@ import json
 import re
 import unittest
 
-from expanded import HERE, PROD, deployed, expand, function_of, listed, of_type, source
+from expanded import HERE, PROD, deployed, expand, function_of, of_type, source
 
 COMMON = {"LOG_LEVEL", "ORDERS_TABLE"}
 AMOUNTS = {"ORDER_AMOUNT_FIELD", "ORDER_REFUNDED_FIELD", "ORDER_AMOUNT_UNIT"}
