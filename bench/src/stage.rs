@@ -27,15 +27,8 @@ pub(crate) enum Stage {
 
 impl Stage {
     /// All, in the order in which they are run.
-    pub(crate) const ALL: [Self; 7] = [
-        Self::Start,
-        Self::Webhook,
-        Self::Intake,
-        Self::Cpu,
-        Self::Cost,
-        Self::Growth,
-        Self::Size,
-    ];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Start, Self::Webhook, Self::Intake, Self::Cpu, Self::Cost, Self::Growth, Self::Size];
 
     pub(crate) const fn title(self) -> &'static str {
         match self {
