@@ -5,10 +5,16 @@
 
 #![allow(clippy::float_arithmetic, reason = "ratios of times and sizes; no money is reckoned in floats")]
 
+mod checks;
 mod cost;
 mod cpu;
+mod delivery;
 mod figures;
 mod growth;
+mod intake;
+mod local;
+mod orders;
+mod processes;
 mod report;
 mod section;
 mod size;
@@ -16,6 +22,7 @@ mod stage;
 mod staging;
 mod start;
 mod variant;
+mod webhook;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

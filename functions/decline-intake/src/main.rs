@@ -22,8 +22,8 @@ async fn main() -> Result<(), Error> {
     let merchants = Merchants::new(table.clone(), System);
     let intake = &Intake { store: table, queue, merchants, clock: System, rules: settings.rules };
     let run_batch = move |event: LambdaEvent<SqsEvent>| async move {
-        let response = take(intake, event.payload).await;
-        telemetry.flush();
+        let work = take(intake, event.payload);
+        let response = telemetry.invocation(Some(&event.context), work).await;
         Ok::<_, Error>(response)
     };
     run(service_fn(run_batch)).await

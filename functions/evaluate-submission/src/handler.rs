@@ -12,7 +12,7 @@ use lambda_kit::batch::Record;
 use lambda_kit::clock::{Clock, Random};
 use lambda_kit::queue::{OrderMessage, Postpone};
 use lambda_kit::secrets::{FindSecret, MerchantSecret, SecretError};
-use lambda_kit::telemetry::{count, metric};
+use lambda_kit::telemetry::{Metric, count};
 use models::ids::{IdempotencyKey, OrderKey};
 use models::merchant::Merchant;
 use models::order::{Order, Reason, ReasonCode};
@@ -138,7 +138,7 @@ where
         let (key, status) = (&order.key, order.status);
         match outcome {
             Outcome::Answered { verdict: Verdict::NotUnderstood, word, .. } => {
-                count(metric::UNKNOWN_PROVIDER_VALUES);
+                count(Metric::UnknownProviderValues);
                 tracing::error!(order = %key, word, %status, "the answer is not understood; the order will be read");
                 Ok(())
             }
@@ -170,7 +170,7 @@ where
         let change = if is_doubled { change } else { change.knowing(order) };
         let is_escalated = self.store.escalate(&order.key, &change).await?;
         if is_escalated || is_doubled {
-            count(metric::ESCALATED_ORDERS);
+            count(Metric::EscalatedOrders);
             tracing::error!(order = %order.key, is_escalated, "the order is for people: its outcome can't be learnt safely");
         } else {
             tracing::info!(order = %order.key, "the order moved on before it could be handed back");

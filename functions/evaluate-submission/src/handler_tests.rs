@@ -8,6 +8,7 @@ use flexfactor::wire::evaluate::EvaluateRequest;
 use flexfactor::{Outcome as Answer, Refused};
 use jiff::Timestamp;
 use lambda_kit::queue::QueueError;
+use lambda_kit::testing::Tally;
 use models::decline::Decline;
 use models::event::{EventKind, OrderEvent};
 use models::ids::{ContentHash, MerchantId};
@@ -208,6 +209,8 @@ async fn every_documented_answer_leads_where_it_should() {
 
 #[tokio::test]
 async fn a_word_that_is_not_known_is_kept_and_never_an_outcome() {
+    let tally = Tally::default();
+    let _counting = tally.start();
     for word in ["RESCUED", "NOTFOUND"] {
         let submission = submission("managed", [done(word)]).await;
         submission.run().await.unwrap();
@@ -216,6 +219,7 @@ async fn a_word_that_is_not_known_is_kept_and_never_an_outcome() {
         assert_eq!(order.reason.unwrap().detail, word);
         assert_eq!(order.provider_order.unwrap().as_str(), "p-1", "the sweep can ask about it");
     }
+    assert_eq!(tally.of(Metric::UnknownProviderValues), 2);
 }
 
 #[tokio::test]
@@ -299,6 +303,8 @@ async fn nobody_repeats_a_call_that_may_still_be_under_way() {
 
 #[tokio::test]
 async fn a_repeat_never_goes_to_another_account() {
+    let tally = Tally::default();
+    let _counting = tally.start();
     let submission = submission("managed", [Answer::Unknown(Lost::TimedOut)]).await;
     assert!(submission.run().await.is_err());
     let moved = json!({"enabled": true, "mode": "managed", "environment": "sandbox", "mid": "other", "sites": {"plans": {}}});
@@ -306,7 +312,7 @@ async fn a_repeat_never_goes_to_another_account() {
     submission.pass(SignedDuration::from_secs(5));
     submission.run().await.unwrap();
     assert_eq!(submission.order().await.status, Status::Escalated);
-    assert_eq!(submission.keys_sent().len(), 1);
+    assert_eq!((submission.keys_sent().len(), tally.of(Metric::EscalatedOrders)), (1, 1));
 }
 
 #[tokio::test]

@@ -1,12 +1,11 @@
 //! Submits stored orders to FlexFactor, each exactly once. Only wiring is here.
 
 use aws_lambda_events::event::sqs::SqsEvent;
-use flexfactor::Client;
 use lambda_kit::clock::System;
 use lambda_kit::merchants::Merchants;
 use lambda_kit::queue::EvaluationsQueue;
 use lambda_kit::secrets::{Secrets, SecretsManager};
-use lambda_kit::{aws, batch, telemetry};
+use lambda_kit::{aws, batch, provider, telemetry};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use order_store::dynamo::DynamoTable;
 
@@ -26,13 +25,13 @@ async fn main() -> Result<(), Error> {
         merchants: Merchants::new(table.clone(), System),
         store: table,
         secrets: Secrets::new(source, System),
-        provider: Client::new(&settings.provider)?,
+        provider: provider::client(&settings.provider)?,
         surroundings: System,
         rules: settings.rules,
     };
     let submit = move |event: LambdaEvent<SqsEvent>| async move {
-        let response = batch::run(event.payload, |record| submission.submit(record)).await;
-        telemetry.flush();
+        let work = batch::run(event.payload, |record| submission.submit(record));
+        let response = telemetry.invocation(Some(&event.context), work).await;
         Ok::<_, Error>(response)
     };
     run(service_fn(submit)).await

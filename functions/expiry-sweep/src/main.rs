@@ -22,9 +22,7 @@ async fn main() -> Result<(), Error> {
     };
     let look = move |event: LambdaEvent<Scheduled>| async move {
         let deadline = event.context.deadline();
-        let swept = sweep.run(event.payload, deadline).await;
-        telemetry.flush();
-        swept
+        telemetry.invocation(Some(&event.context), sweep.run(event.payload, deadline)).await
     };
     run(service_fn(look)).await
 }

@@ -9,6 +9,7 @@ use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use lambda_kit::clock::Clock;
 use lambda_kit::queue::{DueMessage, FAN_OUT_MAX, FanOut};
+use lambda_kit::telemetry::{Metric, note_seconds};
 use lambda_runtime::Diagnostic;
 use order_store::StoreError;
 use order_store::capability::FindDue;
@@ -109,7 +110,10 @@ where
         if as_of.duration_since(now) > self.rules.ahead_max {
             return Err(SweepError::Ahead { as_of, ahead_max: self.rules.ahead_max });
         }
-        let Found { messages, more, unread } = self.due(as_of).await;
+        let Found { messages, more, oldest, unread } = self.due(as_of).await;
+        // Also where nothing is due: an alarm that has data again can end.
+        let lag = as_of.duration_since(oldest.unwrap_or(as_of));
+        note_seconds(Metric::SweepLag, lag);
         let calls = messages.chunks(FAN_OUT_MAX).map(|chunk| self.send_before(deadline, chunk));
         let results: Vec<_> = stream::iter(calls).buffer_unordered(CALLS_AT_ONCE).collect().await;
         let (mut sent, mut failed) = (0, 0);
@@ -122,7 +126,7 @@ where
         }
         let due = messages.len();
         let swept = Swept { as_of, due, sent, more: more || sent < due };
-        tracing::info!(?swept, "swept");
+        tracing::info!(%as_of, due, sent, more = swept.more, lag_seconds = lag.as_secs(), "swept");
         match unread {
             Some(error) => Err(error.into()),
             None if failed > 0 => Err(SweepError::Queue { failed, due }),
@@ -135,12 +139,13 @@ where
     async fn due(&self, as_of: Timestamp) -> Found {
         let per_shard = (self.rules.orders_max / usize::from(DUE_SHARDS)).max(1);
         let shards = (0..DUE_SHARDS).map(|shard| self.store.find_due(shard, as_of, per_shard));
-        let mut found = Found { messages: Vec::new(), more: false, unread: None };
+        let mut found = Found { messages: Vec::new(), more: false, oldest: None, unread: None };
         for shard in futures_util::future::join_all(shards).await {
             match shard {
-                Ok(keys) => {
-                    found.more |= keys.len() >= per_shard;
-                    found.messages.extend(keys.into_iter().map(|key| DueMessage::new(key, as_of)));
+                Ok(due) => {
+                    found.more |= due.len() >= per_shard;
+                    found.oldest = due.iter().map(|due| due.at).chain(found.oldest).min();
+                    found.messages.extend(due.into_iter().map(|due| DueMessage::new(due.key, as_of)));
                 }
                 Err(error) => found.unread = Some(error),
             }
@@ -166,6 +171,8 @@ where
 /// What a run found.
 struct Found {
     messages: Vec<DueMessage>,
+    /// Since when the longest due of them is.
+    oldest: Option<Timestamp>,
     /// Whether there may be more.
     more: bool,
     /// Why a shard could not be read.

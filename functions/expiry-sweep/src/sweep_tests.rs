@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::SignedDuration;
 use lambda_kit::queue::{DueThing, QueueError};
+use lambda_kit::testing::Tally;
 use models::decline::Decline;
 use models::event::{EventKind, OrderEvent};
 use models::ids::ContentHash;
 use models::intake;
 use models::parked::{Fate, Parked, ParkedKey, ParkedKind, Why, orphan_due};
 use models::screening::Screened;
-use order_store::DueKey;
+use order_store::DueSince;
 use order_store::capability::{Park, TakeDecline as _};
 use order_store::memory::MemoryTable;
 
@@ -104,6 +105,21 @@ async fn what_is_due_is_put_on_the_queue_and_stays_due() {
 }
 
 #[tokio::test]
+async fn it_is_told_how_long_the_oldest_thing_has_been_due() {
+    let tally = Tally::default();
+    let _counting = tally.start();
+    let sweep = sweep();
+    sweep.run_at(later(0)).await.unwrap();
+    for number in 0..20 {
+        sweep.received(&format!("INV-{number}")).await;
+    }
+    sweep.run_at(later(14)).await.unwrap();
+    sweep.run_at(later(15)).await.unwrap();
+    sweep.run_at(later(45)).await.unwrap();
+    assert_eq!(tally.noted(Metric::SweepLag), [0.0, 0.0, 0.0, 1800.0]);
+}
+
+#[tokio::test]
 async fn an_event_that_waits_for_its_order_is_due_as_well() {
     let sweep = sweep();
     let event = OrderEvent {
@@ -167,7 +183,7 @@ async fn what_could_not_be_sent_is_told_and_the_rest_is_sent() {
 struct Torn(MemoryTable);
 
 impl FindDue for Torn {
-    async fn find_due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {
+    async fn find_due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<DueSince>, StoreError> {
         match shard {
             3 => Err(StoreError::Unavailable("throttled".to_owned())),
             _ => self.0.find_due(shard, as_of, limit).await,

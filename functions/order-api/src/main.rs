@@ -1,13 +1,12 @@
 //! Orders over HTTP: read, list, submit, cancel, capture, refund. Only wiring is here.
 
-use flexfactor::Client;
 use intake::Intake;
-use lambda_http::{Error, Request, run, service_fn};
+use lambda_http::{Error, Request, RequestExt as _, run, service_fn};
 use lambda_kit::clock::System;
 use lambda_kit::merchants::Merchants;
 use lambda_kit::queue::{EvaluationsQueue, ReconciliationsQueue};
 use lambda_kit::secrets::{Secrets, SecretsManager};
-use lambda_kit::{aws, telemetry};
+use lambda_kit::{aws, provider, telemetry};
 use order_store::dynamo::DynamoTable;
 
 use order_api::handler::{Api, RefundRules};
@@ -33,7 +32,7 @@ async fn main() -> Result<(), Error> {
         store: table,
         reconciliations: ReconciliationsQueue::new(sqs, &settings.reconciliations_queue_url),
         secrets: Secrets::new(source, System),
-        provider: Client::new(&settings.provider)?,
+        provider: provider::client(&settings.provider)?,
         refunds: RefundRules {
             repeated: settings.repeated_refund,
             reads_totals: settings.provider.amounts.is_some(),
@@ -42,8 +41,7 @@ async fn main() -> Result<(), Error> {
         authorization: settings.authorization,
     };
     let answer = move |request: Request| async move {
-        let answer = api.answer(&request).await;
-        telemetry.flush();
+        let answer = telemetry.invocation(request.lambda_context_ref(), api.answer(&request)).await;
         Ok::<_, Error>(answer.into_response())
     };
     run(service_fn(answer)).await

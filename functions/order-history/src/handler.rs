@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use futures_util::future::join_all;
-use lambda_kit::telemetry::{count, metric};
+use lambda_kit::telemetry::{Metric, count};
 use models::history::{Entry, Hash, Unlinked};
 use models::ids::OrderKey;
 use models::listing::Listing;
@@ -119,7 +119,7 @@ impl<S: KeepHistory + KeepListing> History<S> {
             Appended::New | Appended::Again => Ok(entry),
             // The first one stays, and trying again would not change that: the history goes on from it.
             Appended::Differs(stored) => {
-                count(metric::BROKEN_HISTORIES);
+                count(Metric::BrokenHistories);
                 tracing::error!(order = %entry.key, version = entry.version, "another entry is in the history already");
                 Ok(*stored)
             }
@@ -131,14 +131,14 @@ impl<S: KeepHistory + KeepListing> History<S> {
 /// retries were used up, so waiting would not bring it, and would hold up every other order of the shard: the history goes
 /// on from its start, and `models::history::verify` names the gap for good.
 fn gap(before: &Order) -> Hash {
-    count(metric::BROKEN_HISTORIES);
+    count(Metric::BrokenHistories);
     tracing::error!(order = %before.key, version = before.version, "an entry is missing in the order's history");
     Entry::start(&before.key)
 }
 
 /// No function deletes orders. The history stays, for people to find.
 fn deleted() {
-    count(metric::BROKEN_HISTORIES);
+    count(Metric::BrokenHistories);
     tracing::error!("an order was deleted from the table");
 }
 
@@ -156,7 +156,7 @@ fn answer(
             return Err(error);
         }
         let sequence_number = records[place]["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default();
-        count(metric::BROKEN_HISTORIES);
+        count(Metric::BrokenHistories);
         tracing::error!(sequence_number, %error, "a change could not be entered into its order's history");
         first = first.or(Some(sequence_number));
     }

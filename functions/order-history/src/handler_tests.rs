@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
+use lambda_kit::testing::Tally;
 use models::change::Change;
 use models::decline::Decline;
 use models::history::{Flaw, verify};
@@ -178,6 +179,8 @@ async fn what_follows_a_record_that_cannot_be_read_waits_for_it() {
 
 #[tokio::test]
 async fn another_entry_for_the_same_version_is_refused_and_the_first_one_stays() {
+    let tally = Tally::default();
+    let _counting = tally.start();
     let versions = life("INV-1", 1);
     let history = history();
     assert_eq!(failed(&history, &records(&versions)).await, None);
@@ -185,10 +188,13 @@ async fn another_entry_for_the_same_version_is_refused_and_the_first_one_stays()
     other[1].updated_at += SignedDuration::from_millis(1);
     assert_eq!(failed(&history, &records(&other)).await, None, "trying again would not help");
     assert_eq!(verified(&history, &versions[1]), Ok(()));
+    assert_eq!(tally.of(Metric::BrokenHistories), 1);
 }
 
 #[tokio::test]
 async fn a_write_by_hand_is_told() {
+    let tally = Tally::default();
+    let _counting = tally.start();
     let versions = life("INV-1", 1);
     let history = history();
     assert_eq!(failed(&history, &records(&versions)).await, None);
@@ -198,10 +204,13 @@ async fn a_write_by_hand_is_told() {
     assert_eq!(failed(&history, &[record]).await.as_deref(), Some("7"));
     let flaw = verify(&history.store.table.history(&edited.key), Some(&edited)).unwrap_err().flaw;
     assert_eq!(flaw, Flaw::Order);
+    assert_eq!(tally.of(Metric::BrokenHistories), 1);
 }
 
 #[tokio::test]
 async fn what_is_no_order_is_passed_over_and_what_can_t_be_read_fails_alone() {
+    let tally = Tally::default();
+    let _counting = tally.start();
     let versions = life("INV-1", 1);
     let mut batch = records(&versions);
     let parked = json!({ "dynamodb": { "SequenceNumber": "p", "Keys": {
@@ -217,6 +226,7 @@ async fn what_is_no_order_is_passed_over_and_what_can_t_be_read_fails_alone() {
     assert_eq!(verified(&history, &versions[1]), Ok(()));
     assert_eq!(verified(&history, &later[0]), Ok(()));
     assert_eq!(history.store.table.history(&life("INV-9", 0)[0].key), []);
+    assert_eq!(tally.of(Metric::BrokenHistories), 2, "the deleted order and the one that can't be read");
 }
 
 #[tokio::test]

@@ -15,8 +15,7 @@ async fn main() -> Result<(), Error> {
     let table = DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), &settings.orders_table);
     let history = &History { store: table };
     let keep = move |event: LambdaEvent<StreamEvent>| async move {
-        let response = history.keep(event.payload).await;
-        telemetry.flush();
+        let response = telemetry.invocation(Some(&event.context), history.keep(event.payload)).await;
         response.map_err(Error::from)
     };
     run(service_fn(keep)).await

@@ -5,7 +5,7 @@ use flexfactor::{
     ReadOutcome, Refused,
 };
 use jiff::{SignedDuration, Timestamp};
-use lambda_kit::telemetry::{count, metric};
+use lambda_kit::telemetry::{Metric, count};
 use models::ids::{IdempotencyKey, ProviderOrderId};
 use models::merchant::{Merchant, Mode};
 use models::order::Order;
@@ -50,7 +50,7 @@ where
                 if view == heard.view { heard } else { Heard { view, word: exact.word, ..heard } }
             }
             ProviderView::NotUnderstood => {
-                count(metric::UNKNOWN_PROVIDER_VALUES);
+                count(Metric::UnknownProviderValues);
                 tracing::error!(order = %order.key, word = heard.word, "the order's status is not understood");
                 self.outcome(id, self.merchant.mode, heard.word).await
             }

@@ -9,7 +9,7 @@ use lambda_kit::batch::Record;
 use lambda_kit::clock::Clock;
 use lambda_kit::queue::{DueMessage, DueThing, HandOn, QueueError};
 use lambda_kit::secrets::{FindSecret, MerchantSecret};
-use lambda_kit::telemetry::{count, metric};
+use lambda_kit::telemetry::{Metric, count};
 use models::change::Change;
 use models::ids::{OrderKey, ProviderOrderId};
 use models::merchant::Merchant;
@@ -81,7 +81,7 @@ where
         match looked {
             // Delivering it again would not make it readable; it stays due, and every sweep tells of it again.
             Err(ReconcileError::Store(error @ StoreError::Corrupt { .. })) => {
-                count(metric::FAILED_LOOKS);
+                count(Metric::FailedLooks);
                 tracing::error!(%error, "what is due can't be read by this version");
                 Ok(())
             }
@@ -152,7 +152,7 @@ where
             return Ok(());
         }
         if change.transition == Transition::Escalate || reconcile::gives_up(order, change) {
-            count(metric::ESCALATED_ORDERS);
+            count(Metric::EscalatedOrders);
             tracing::error!(order = %order.key, "the order was handed back: what became of it, or of its money, can't be learnt");
         }
         tracing::info!(order = %order.key, step = ?change.transition, "a due order was looked at");
@@ -255,7 +255,7 @@ where
                 }
                 (Fate::Parked, Some(_)) => {}
                 (Fate::Parked, None) => {
-                    count(metric::ESCALATED_ORDERS);
+                    count(Metric::EscalatedOrders);
                     tracing::error!(order = %order, event = event.name, "a parked event fits no order of ours");
                 }
             }

@@ -7,7 +7,7 @@
 //! long as nothing fails; where something did, their versions tell.
 
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
-use lambda_kit::telemetry::{count_many, metric};
+use lambda_kit::telemetry::{Metric, count_many};
 use models::outcome::{self, OutcomeEvent};
 use order_store::StoreError;
 use order_store::dynamo::stream::{self, Seen};
@@ -53,10 +53,10 @@ impl<B: Publish> Publisher<B> {
         for call in due.chunks(PUBLISH_MAX) {
             let (places, events): (Vec<Place>, Vec<OutcomeEvent>) = call.iter().cloned().unzip();
             // The runtime logs what fails an invocation.
-            let failed = |_: &BusError| count_many(metric::FAILED_OUTCOMES, events.len());
+            let failed = |_: &BusError| count_many(Metric::FailedOutcomes, events.len());
             let refused = self.bus.publish(&events).await.inspect_err(failed)?;
-            count_many(metric::PUBLISHED_OUTCOMES, events.len().saturating_sub(refused.len()));
-            count_many(metric::FAILED_OUTCOMES, refused.len());
+            count_many(Metric::PublishedOutcomes, events.len().saturating_sub(refused.len()));
+            count_many(Metric::FailedOutcomes, refused.len());
             for refused in &refused {
                 let event = events.get(refused.place);
                 let (id, kind) = (event.map(|event| event.id().as_str()), event.map(OutcomeEvent::word));
@@ -78,7 +78,7 @@ fn read(records: &[Value]) -> (Vec<(Place, OutcomeEvent)>, Option<Place>) {
         match events(record) {
             Ok(events) => due.extend(events.into_iter().map(|event| (place, event))),
             Err(error) => {
-                count_many(metric::FAILED_OUTCOMES, 1);
+                count_many(Metric::FailedOutcomes, 1);
                 tracing::error!(sequence_number = sequence_number(record), %error, "a change could not be read");
                 return (due, Some(place));
             }

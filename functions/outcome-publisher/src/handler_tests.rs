@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
+use lambda_kit::testing::Tally;
 use models::decline::Decline;
 use models::intake;
 use models::order::{Facet, Order};
@@ -179,11 +180,14 @@ async fn a_call_has_at_most_ten_events_and_none_is_left_out() {
 
 #[tokio::test]
 async fn the_first_record_of_which_an_event_was_refused_is_told_and_nothing_behind_its_call_is_begun() {
+    let tally = Tally::default();
+    let _counting = tally.start();
     let batch: Vec<_> = (0..9).flat_map(|number| approved(&format!("A{number}"))).collect();
     let refused = ["A3 order.approved", "A2 order.pending"].map(str::to_owned).into();
     let publisher = Publisher::new(Bus { refused, ..Bus::default() });
     assert_eq!(publisher.failed(&batch).await.as_deref(), Some("A2-3"));
     assert_eq!(publisher.names().len(), 8, "one call, and two of it refused");
+    assert_eq!((tally.of(Metric::PublishedOutcomes), tally.of(Metric::FailedOutcomes)), (8, 2));
 
     // From there it comes again, and then nothing is missing.
     let from = batch.iter().position(|record| sequence_number(record) == "A2-3").unwrap();
@@ -210,11 +214,14 @@ async fn a_record_is_told_when_one_of_its_events_was_refused() {
 
 #[tokio::test]
 async fn a_record_that_cannot_be_read_is_told_once_what_is_before_it_is_published() {
+    let tally = Tally::default();
+    let _counting = tally.start();
     let mut batch = [approved("A"), approved("B"), approved("C")].concat();
     batch[6]["dynamodb"]["NewImage"]["status"]["S"] = json!("a status of tomorrow");
     let publisher = Publisher::new(Bus::default());
     assert_eq!(publisher.failed(&batch).await.as_deref(), Some("B-3"));
     assert_eq!(publisher.names(), ["A order.pending", "A order.approved"]);
+    assert_eq!(tally.of(Metric::FailedOutcomes), 1);
 
     let mut refused = parked(ParkedKind::Refused, "P1");
     refused["dynamodb"]["NewImage"]["rule"]["S"] = json!("a rule of tomorrow");
@@ -229,6 +236,8 @@ async fn a_record_that_cannot_be_read_is_told_once_what_is_before_it_is_publishe
 
 #[tokio::test]
 async fn while_the_bus_is_out_of_reach_the_whole_batch_comes_again() {
+    let tally = Tally::default();
+    let _counting = tally.start();
     let batch: Vec<_> = (0..9).flat_map(|number| approved(&format!("A{number}"))).collect();
     for calls in 0..2 {
         let bus = Bus { calls_left: Some(calls.into()), ..Bus::default() };
@@ -239,6 +248,7 @@ async fn while_the_bus_is_out_of_reach_the_whole_batch_comes_again() {
         assert_eq!(publisher.failed(&batch).await, None);
         assert_eq!(publisher.names().into_iter().collect::<BTreeSet<_>>().len(), 18);
     }
+    assert_eq!(tally.of(Metric::FailedOutcomes), 10 + 8, "what was in the call that failed");
 }
 
 #[tokio::test]

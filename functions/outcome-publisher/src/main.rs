@@ -15,8 +15,7 @@ async fn main() -> Result<(), Error> {
     let bus = OutcomesBus::new(aws_sdk_eventbridge::Client::new(&aws), settings.outcomes_bus);
     let publisher = &Publisher { bus };
     let publish = move |event: LambdaEvent<StreamEvent>| async move {
-        let response = publisher.publish(event.payload).await;
-        telemetry.flush();
+        let response = telemetry.invocation(Some(&event.context), publisher.publish(event.payload)).await;
         response.map_err(Error::from)
     };
     run(service_fn(publish)).await

@@ -11,7 +11,7 @@ use lambda_kit::batch::Record;
 use lambda_kit::clock::Clock;
 use lambda_kit::queue::Postpone;
 use lambda_kit::secrets::FindSecret;
-use lambda_kit::telemetry::{count, metric};
+use lambda_kit::telemetry::{Metric, count};
 use models::card_guard::{redact, redact_unparsed};
 use models::ids::{MerchantId, OrderId, TransmitId};
 use models::parked::{COPY_BYTES_MAX, Fate, Parked, ParkedKey, ParkedKind, Why, cut};
@@ -215,7 +215,7 @@ where
     async fn undelivered(&self, arrival: &Arrival, taken: &Relayed, why: &str) -> Result<(), RelayError> {
         let (merchant, order_id) = (&taken.key.merchant, &taken.order_id);
         tracing::error!(%merchant, %order_id, "a transaction could not be transmitted in time");
-        count(metric::UNDELIVERED_TRANSMISSIONS);
+        count(Metric::UndeliveredTransmissions);
         let why = Why::Sentence(format!("It could not be delivered in time. {why}"));
         let parked = self.parked(arrival, named_by(taken), ParkedKind::TransmissionUndelivered, why);
         // First parked: what dies in between is tried or parked again, under the same key.
@@ -227,7 +227,7 @@ where
     async fn refused(&self, arrival: &Arrival, taken: &Relayed, sentence: String) -> Result<(), RelayError> {
         let (merchant, order_id) = (&taken.key.merchant, &taken.order_id);
         tracing::warn!(%merchant, %order_id, "FlexFactor refused a transmission");
-        count(metric::REFUSED_TRANSMISSIONS);
+        count(Metric::RefusedTransmissions);
         let why = Why::Sentence(sentence);
         let parked = self.parked(arrival, named_by(taken), ParkedKind::TransmissionRefused, why);
         self.store.park(&parked).await?;
@@ -245,7 +245,7 @@ where
     async fn conflict(&self, arrival: &Arrival, taken: &Relayed) -> Result<(), RelayError> {
         let (merchant, order_id) = (&taken.key.merchant, &taken.order_id);
         tracing::warn!(%merchant, %order_id, "another transmission came under an id that is taken");
-        count(metric::TRANSMISSION_CONFLICTS);
+        count(Metric::TransmissionConflicts);
         let sentence = "Another transmission was taken under this merchant and transaction id; an id names one transaction.";
         let why = Why::Sentence(sentence.to_owned());
         let parked = self.parked(arrival, named_by(taken), ParkedKind::TransmissionConflict, why);
@@ -262,7 +262,7 @@ where
             order_id = named.order_id.as_ref().map(OrderId::as_str),
             "a transmission was refused"
         );
-        count(metric::REFUSED_TRANSMISSIONS);
+        count(Metric::RefusedTransmissions);
         let parked = self.parked(arrival, named, ParkedKind::TransmissionRefused, Why::Refusal(refusal));
         Ok(self.store.park(&parked).await?)
     }

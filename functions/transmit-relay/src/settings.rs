@@ -69,7 +69,7 @@ impl RelaySettings {
 mod tests {
     use super::*;
 
-    const GOOD: [(&str, &str); 10] = [
+    const GOOD: [(&str, &str); 11] = [
         ("ORDERS_TABLE", "orders"),
         ("TRANSMISSIONS_QUEUE_URL", "https://sqs.example/1/transmissions"),
         ("MERCHANT_SECRET_PREFIX", "rebill-rescue/dev/merchants/"),
@@ -80,6 +80,7 @@ mod tests {
         ("TRANSMISSION_RETRY_SECONDS", "60,300,900,3600"),
         ("TRANSMISSION_COPY_DAYS", "180"),
         ("REJECTED_COPY_DAYS", "30"),
+        ("FLEXFACTOR_TRACE_HEADER", "none"),
     ];
 
     #[test]

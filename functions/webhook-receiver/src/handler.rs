@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use lambda_http::{Request, RequestExt as _};
 use lambda_kit::clock::Clock;
 use lambda_kit::secrets::{FindSecret, MerchantSecret, SecretError};
-use lambda_kit::telemetry::{count, metric};
+use lambda_kit::telemetry::{Metric, count};
 use models::card_guard::{holds_card_number, redact, redact_text, redact_unparsed};
 use models::event::OrderEvent;
 use models::ids::{MerchantId, OrderId, OrderKey};
@@ -81,7 +81,7 @@ where
         match verified.and_then(read) {
             Ok((verified, notice)) => self.take(&call, verified, notice).await,
             Err(forged) => {
-                count(metric::FORGED_WEBHOOKS);
+                count(Metric::ForgedWebhooks);
                 tracing::warn!(merchant = %merchant, check = forged.code(), "a webhook was refused");
                 Answer::NotVerified(forged)
             }
@@ -114,7 +114,7 @@ where
                 self.park(call, verified, ParkedKind::AccountEvent, why, None).await
             }
             Notice::Unknown(error) => {
-                count(metric::UNKNOWN_PROVIDER_VALUES);
+                count(Metric::UnknownProviderValues);
                 let why = error.to_string();
                 self.park(call, verified, ParkedKind::UnknownEvent, why, None).await
             }
@@ -137,7 +137,7 @@ where
                 Answer::Taken
             }
             Applied::Replayed => {
-                count(metric::FORGED_WEBHOOKS);
+                count(Metric::ForgedWebhooks);
                 tracing::warn!(order = %key, event = event.name, "a delivery was replayed");
                 Answer::Replayed
             }
@@ -162,7 +162,7 @@ where
         orphan: Option<&OrderEvent>,
     ) -> Answer {
         if kind != ParkedKind::AccountEvent {
-            count(metric::PARKED_EVENTS);
+            count(Metric::ParkedEvents);
         }
         let kept = kept_of(verified.body());
         let parked = Parked {

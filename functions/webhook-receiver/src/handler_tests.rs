@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::SignedDuration;
 use lambda_kit::secrets::SecretError;
+use lambda_kit::testing::Tally;
 use models::change::Change;
 use models::decline::Decline;
 use models::ids::ContentHash;
@@ -18,7 +19,7 @@ use models::screening::Screened;
 use models::status::Status;
 use order_store::capability::TakeDecline;
 use order_store::memory::MemoryTable;
-use order_store::{Changed, DueKey, Inserted, StoreError, Table};
+use order_store::{Changed, DueSince, Inserted, StoreError, Table};
 use serde_json::json;
 use sha2::Sha512;
 
@@ -112,7 +113,7 @@ impl Table for Store {
     ) -> Result<bool, StoreError> {
         self.up()?.settle_parked(key, was_due, fate, due).await
     }
-    async fn due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {
+    async fn due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<DueSince>, StoreError> {
         self.up()?.due(shard, as_of, limit).await
     }
     async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, StoreError> {
@@ -265,12 +266,15 @@ async fn nothing_forged_is_accepted_and_nothing_is_written_for_it() {
         ("no date", completed().with(|w| w.date = "now".into())),
         ("live event for a test merchant", completed().with(live)),
     ];
+    let tally = Tally::default();
+    let _counting = tally.start();
     let receiver = receiver().await;
     for (name, forgery) in forgeries {
         assert_eq!(receiver.send(&forgery).await, 401, "{name}");
     }
     assert_eq!(receiver.order().await.status, Status::Received);
     assert_eq!(*receiver.store.writes.lock().unwrap(), 0);
+    assert_eq!(tally.of(Metric::ForgedWebhooks), 6);
 }
 
 #[tokio::test]
@@ -319,6 +323,8 @@ async fn what_cannot_be_applied_is_parked_once_and_acknowledged() {
         (completed().with(|w| w.body = "{\"Event\":1}".into()), ParkedKind::UnknownEvent),
         (completed().with(|w| w.body = "pan 4111111111111111".into()), ParkedKind::UnknownEvent),
     ];
+    let tally = Tally::default();
+    let _counting = tally.start();
     for (webhook, kind) in cases {
         let receiver = receiver().await;
         assert_eq!(receiver.send(&webhook).await, 200, "{kind:?}");
@@ -332,6 +338,9 @@ async fn what_cannot_be_applied_is_parked_once_and_acknowledged() {
         assert!(!parked[0].copy.contains("4111"), "{}", parked[0].copy);
         assert_eq!(receiver.order().await.status, Status::Received);
     }
+    // Each came twice; an event about the account is kept and no alarm.
+    assert_eq!(tally.of(Metric::ParkedEvents), 8);
+    assert_eq!(tally.of(Metric::UnknownProviderValues), 6);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Verifies FlexFactor's webhooks and applies them. Only wiring is here.
 
-use lambda_http::{Error, Request, run, service_fn};
+use lambda_http::{Error, Request, RequestExt as _, run, service_fn};
 use lambda_kit::clock::System;
 use lambda_kit::merchants::Merchants;
 use lambda_kit::secrets::{Secrets, SecretsManager};
@@ -26,8 +26,7 @@ async fn main() -> Result<(), Error> {
         rules: settings.rules,
     };
     let receive = move |request: Request| async move {
-        let answer = receiver.receive(&request).await;
-        telemetry.flush();
+        let answer = telemetry.invocation(request.lambda_context_ref(), receiver.receive(&request)).await;
         answer.into_response()
     };
     run(service_fn(receive)).await

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use models::merchant::Environment;
+use reqwest::header::HeaderName;
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -13,6 +14,7 @@ use crate::calls::AmountNames;
 use crate::error::words_of;
 use crate::outcome::{Lost, Outcome, Refused};
 use crate::token::{Token, TokenCache};
+use crate::trace;
 use crate::wire::token::{TokenRequest, TokenResponse};
 
 /// Largest answer read, in bytes. Recorded answers have less than 2 KB.
@@ -29,6 +31,8 @@ pub struct ClientConfig {
     pub timeout: Duration,
     /// Names of an order's amounts, where they are known.
     pub amounts: Option<AmountNames>,
+    /// The header in which calls tell our trace, where there is to be one.
+    pub trace_header: Option<String>,
 }
 
 impl ClientConfig {
@@ -46,6 +50,9 @@ pub enum ClientError {
     /// An address is not a URL that paths can be put behind.
     #[error("{0} is not a base URL")]
     Url(String),
+    /// It can be no header's name.
+    #[error("{0} is no name of a header")]
+    Header(String),
     /// The HTTP client could not be set up.
     #[error("the HTTP client could not be set up: {0}")]
     Http(#[from] reqwest::Error),
@@ -60,6 +67,7 @@ pub struct Client {
     tokens: TokenCache,
     call_time: Duration,
     amounts: Option<AmountNames>,
+    trace_header: Option<HeaderName>,
 }
 
 impl Client {
@@ -72,6 +80,7 @@ impl Client {
             let url = Url::parse(text).ok().filter(|url| !url.cannot_be_a_base());
             url.ok_or_else(|| ClientError::Url(text.to_owned()))
         };
+        let header = |name: &str| name.parse().map_err(|_| ClientError::Header(name.to_owned()));
         let http = reqwest::Client::builder()
             .timeout(config.timeout)
             // A redirect would repeat a POST, with its credentials, somewhere else.
@@ -84,6 +93,7 @@ impl Client {
             tokens: TokenCache::default(),
             call_time: config.call_time(),
             amounts: config.amounts.clone(),
+            trace_header: config.trace_header.as_deref().map(header).transpose()?,
         })
     }
 
@@ -173,7 +183,11 @@ impl Client {
                 Ok(token) => token,
                 Err(lost) => return Outcome::Unknown(lost),
             };
-            let response = match request().bearer_auth(token.bearer.expose_secret()).send().await {
+            let mut call = request().bearer_auth(token.bearer.expose_secret());
+            if let Some((name, trace)) = self.trace_header.as_ref().zip(trace::current()) {
+                call = call.header(name, trace);
+            }
+            let response = match call.send().await {
                 Ok(response) => response,
                 Err(error) => return Outcome::Unknown(lost_by(&error)),
             };

@@ -13,6 +13,7 @@ pub mod mapping;
 mod outcome;
 mod request;
 mod token;
+mod trace;
 pub mod webhook;
 pub mod wire;
 
@@ -26,3 +27,4 @@ pub use client::{Client, ClientConfig, ClientError};
 pub use error::words_of;
 pub use outcome::{Lost, Outcome, Refused};
 pub use request::{RequestError, evaluate_request, transmit_request};
+pub use trace::traced;

@@ -29,6 +29,7 @@ struct Script {
     answers: Mutex<VecDeque<Option<(u16, String)>>>,
     calls: Mutex<Vec<String>>,
     bodies: Mutex<Vec<String>>,
+    traces: Mutex<Vec<Option<String>>>,
     tokens: Mutex<u32>,
     token_answer: Mutex<Option<(u16, String)>>,
 }
@@ -60,6 +61,8 @@ async fn answer(
     let bearer = headers["authorization"].to_str().unwrap().to_owned();
     script.calls.lock().unwrap().push(format!("{uri} {bearer}"));
     script.bodies.lock().unwrap().push(body);
+    let trace = headers.get("x-trace").map(|trace| trace.to_str().unwrap().to_owned());
+    script.traces.lock().unwrap().push(trace);
     let next = script.answers.lock().unwrap().pop_front().expect("a call more than the test expects");
     match next {
         Some((status, body)) => (StatusCode::from_u16(status).unwrap(), body),
@@ -68,6 +71,13 @@ async fn answer(
 }
 
 async fn server<'a>(answers: impl IntoIterator<Item = Next<'a>>) -> Server {
+    server_that_is_told(None, answers).await
+}
+
+async fn server_that_is_told<'a>(
+    trace_header: Option<&str>,
+    answers: impl IntoIterator<Item = Next<'a>>,
+) -> Server {
     let script = Arc::new(Script::default());
     *script.answers.lock().unwrap() =
         answers.into_iter().map(|answer| answer.map(|(status, body)| (status, body.to_owned()))).collect();
@@ -84,6 +94,7 @@ async fn server<'a>(answers: impl IntoIterator<Item = Next<'a>>) -> Server {
             refunded: "refundedAmount".to_owned(),
             unit: AmountUnit::Decimal,
         }),
+        trace_header: trace_header.map(str::to_owned),
     };
     Server { script, client: Client::new(&config).unwrap(), now: Timestamp::now() }
 }
@@ -206,6 +217,28 @@ async fn a_token_refused_twice_is_not_tried_a_third_time() {
     let server = server([Some((401, "")), Some((401, ""))]).await;
     assert_eq!(server.evaluate().await, Outcome::Unknown(Lost::Unauthorized));
     assert_eq!(*server.script.tokens.lock().unwrap(), 2);
+}
+
+#[tokio::test]
+async fn the_trace_is_told_where_a_header_is_configured_and_nowhere_else() {
+    let told = server_that_is_told(Some("X-Trace"), [Some((200, SUBMITTED)), Some((200, SUBMITTED))]).await;
+    assert!(matches!(flexfactor::traced(Some("1-a-b".to_owned()), told.evaluate()).await, Outcome::Done(_)));
+    assert!(matches!(told.evaluate().await, Outcome::Done(_)));
+    assert_eq!(*told.script.traces.lock().unwrap(), [Some("1-a-b".to_owned()), None]);
+    let silent = server([Some((200, SUBMITTED))]).await;
+    assert!(matches!(
+        flexfactor::traced(Some("1-a-b".to_owned()), silent.evaluate()).await,
+        Outcome::Done(_)
+    ));
+    assert_eq!(*silent.script.traces.lock().unwrap(), [None]);
+    let config = ClientConfig {
+        sandbox_url: "http://localhost/v1".into(),
+        production_url: "http://localhost/v1".into(),
+        timeout: Duration::from_secs(1),
+        amounts: None,
+        trace_header: Some("no header".into()),
+    };
+    assert!(Client::new(&config).is_err());
 }
 
 #[tokio::test]

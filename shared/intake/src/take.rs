@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use lambda_kit::clock::Clock;
 use lambda_kit::queue::{HandOn, QueueError};
-use lambda_kit::telemetry::{count, metric};
+use lambda_kit::telemetry::{Metric, count};
 use models::card_guard::{redact, redact_unparsed};
 use models::decline::Decline;
 use models::ids::{MerchantId, OrderId, OrderKey};
@@ -184,7 +184,7 @@ where
             }
             Repeat::Conflict => {
                 tracing::warn!(order = %key, "another decline came under an id that is taken");
-                count(metric::DECLINE_CONFLICTS);
+                count(Metric::DeclineConflicts);
                 let sentence =
                     "Another decline is stored under this merchant and order id; an id names one order only.";
                 let named =
@@ -235,7 +235,7 @@ where
             order_id = named.order_id.as_ref().map(OrderId::as_str),
             "a decline was refused"
         );
-        count(metric::REJECTED_DECLINES);
+        count(Metric::RejectedDeclines);
         let parked = self.parked(arrival, named, kind, Why::Refusal(refusal.clone()), copy);
         self.store.park(&parked).await?;
         Ok(Taken::Refused(refusal))

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::SignedDuration;
+use lambda_kit::testing::Tally;
 use models::merchant::Merchant;
 use models::refusal::Rule;
 use models::screening::Limits;
@@ -128,6 +129,8 @@ async fn a_decline_becomes_an_order_and_is_handed_on() {
 
 #[tokio::test]
 async fn the_same_decline_again_changes_nothing_and_another_is_kept_as_a_conflict() {
+    let tally = Tally::default();
+    let _counting = tally.start();
     let intake = intake();
     intake.take(message("m-1", decline())).await.unwrap();
     let stored = intake.store.orders();
@@ -154,6 +157,7 @@ async fn the_same_decline_again_changes_nothing_and_another_is_kept_as_a_conflic
     let parked = intake.store.parked().remove(0);
     assert_eq!(parked.key.kind, ParkedKind::Conflict);
     assert!(parked.copy.contains("2999"), "{}", parked.copy);
+    assert_eq!(tally.of(Metric::DeclineConflicts), 1);
 }
 
 #[tokio::test]
@@ -174,11 +178,14 @@ async fn a_crash_between_write_and_hand_on_is_healed_by_the_redelivery_even_when
 
 #[tokio::test]
 async fn what_is_not_json_is_kept_without_its_digits() {
+    let tally = Tally::default();
+    let _counting = tally.start();
     let intake = intake();
     let (kind, refusal, parked) = intake.refusal("{\"pan\": 4111111111111111, \"cvv\": 123").await;
     assert_eq!((kind, refusal.rule), (ParkedKind::Unparseable, Rule::NotJson));
     assert_eq!(parked.key.merchant, None);
     assert!(parked.copy.contains("################") && !parked.copy.contains("123"), "{}", parked.copy);
+    assert_eq!(tally.of(Metric::RejectedDeclines), 1);
 }
 
 #[tokio::test]

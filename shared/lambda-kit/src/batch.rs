@@ -8,6 +8,8 @@ use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 
+use crate::trace;
+
 /// A record of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
@@ -106,6 +108,7 @@ where
     F: Future<Output = Result<T, E>>,
 {
     let records = event.records.into_iter().map(|message| {
+        let sender = message.attributes.get("AWSTraceHeader").cloned();
         let record = Record::from(message);
         let id = record.id.clone();
         // The call itself is inside, so that a panic before the first await is caught as well.
@@ -115,19 +118,21 @@ where
             handle(record).await
         })
         .catch_unwind();
-        async move {
+        let done = id.clone();
+        let told = async move {
             match handled.await {
                 Ok(Ok(done)) => (id, Some(done)),
                 Ok(Err(error)) => {
-                    tracing::warn!(message_id = id, %error, "the record will be delivered again");
+                    tracing::warn!(%error, "the record will be delivered again");
                     (id, None)
                 }
                 Err(_) => {
-                    tracing::error!(message_id = id, "the record panicked and will be delivered again");
+                    tracing::error!("the record panicked and will be delivered again");
                     (id, None)
                 }
             }
-        }
+        };
+        async move { trace::message(&done, sender.as_deref(), told).await }
     });
     join_all(records).await
 }

@@ -5,7 +5,11 @@ pub mod aws;
 pub mod batch;
 pub mod clock;
 pub mod merchants;
+pub mod provider;
 pub mod queue;
 pub mod secrets;
 pub mod settings;
 pub mod telemetry;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod trace;

@@ -51,6 +51,7 @@ impl Settings {
             production_url: self.text("FLEXFACTOR_PRODUCTION_URL"),
             timeout: Duration::from_millis(self.parsed("PROVIDER_TIMEOUT_MILLIS", 0)),
             amounts: None,
+            trace_header: Some(self.text("FLEXFACTOR_TRACE_HEADER")).filter(|name| name != "none"),
         }
     }
 

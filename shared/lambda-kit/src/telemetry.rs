@@ -4,54 +4,123 @@
 //! quote any of these, so our hook logs its place alone; `lambda_runtime` logs the text of one that reaches it, which those
 //! of a batch's records don't.
 
+use std::future::Future;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use lambda_runtime::Context;
 use metrics_cloudwatch_embedded::Collector;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::trace;
+
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "RebillRescue";
 
-/// Metrics by name. Each is a count with the one dimension `function`, the deployed function's name; the alarms in
-/// infra/template.yaml use the same names.
-pub mod metric {
+/// Our metrics. Each has the one dimension `function`, the deployed function's name, so that there are as many time series
+/// as alarms and charts can use. infra/template.yaml names them as [`Metric::name`] does, which a test compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Metric {
     /// Something was parked.
-    pub const PARKED_EVENTS: &str = "ParkedEvents";
+    ParkedEvents,
     /// The provider used a word or a shape that is not known.
-    pub const UNKNOWN_PROVIDER_VALUES: &str = "UnknownProviderValues";
+    UnknownProviderValues,
+    /// A call to the provider ended without an answer that can be read, and not for our credentials: no connection, no
+    /// answer in time, HTTP 5xx, asked to come back later, unreadable.
+    ProviderErrors,
+    /// The provider did not take a merchant's credentials, or refused two tokens in a row.
+    TokenFailures,
     /// A webhook that is not the provider's.
-    pub const FORGED_WEBHOOKS: &str = "ForgedWebhooks";
+    ForgedWebhooks,
     /// An order was handed back to people.
-    pub const ESCALATED_ORDERS: &str = "EscalatedOrders";
+    EscalatedOrders,
     /// A due order could not be looked at.
-    pub const FAILED_LOOKS: &str = "FailedLooks";
+    FailedLooks,
+    /// Since when the longest due thing that a sweep found was due, in seconds before the sweep's time.
+    SweepLag,
     /// A change of an order could not be entered into its history, or an order was deleted.
-    pub const BROKEN_HISTORIES: &str = "BrokenHistories";
+    BrokenHistories,
     /// An event was put on the bus.
-    pub const PUBLISHED_OUTCOMES: &str = "PublishedOutcomes";
+    PublishedOutcomes,
     /// An event could not be published by this attempt; it is tried again.
-    pub const FAILED_OUTCOMES: &str = "FailedOutcomes";
+    FailedOutcomes,
     /// A decline was refused.
-    pub const REJECTED_DECLINES: &str = "RejectedDeclines";
+    RejectedDeclines,
     /// Another decline came under an id that is taken.
-    pub const DECLINE_CONFLICTS: &str = "DeclineConflicts";
+    DeclineConflicts,
     /// A transmission broke a rule, or the provider refused it.
-    pub const REFUSED_TRANSMISSIONS: &str = "RefusedTransmissions";
+    RefusedTransmissions,
     /// Another transmission came under an id that is taken.
-    pub const TRANSMISSION_CONFLICTS: &str = "TransmissionConflicts";
+    TransmissionConflicts,
     /// A transmission could not be delivered in time.
-    pub const UNDELIVERED_TRANSMISSIONS: &str = "UndeliveredTransmissions";
+    UndeliveredTransmissions,
+    /// Gaps between our books and the provider's, as the scheduled `rescue balance --metric` finds them. No function writes it.
+    UnbalancedOrders,
+}
+
+impl Metric {
+    /// All of them.
+    pub const ALL: [Self; 17] = [
+        Self::ParkedEvents,
+        Self::UnknownProviderValues,
+        Self::ProviderErrors,
+        Self::TokenFailures,
+        Self::ForgedWebhooks,
+        Self::EscalatedOrders,
+        Self::FailedLooks,
+        Self::SweepLag,
+        Self::BrokenHistories,
+        Self::PublishedOutcomes,
+        Self::FailedOutcomes,
+        Self::RejectedDeclines,
+        Self::DeclineConflicts,
+        Self::RefusedTransmissions,
+        Self::TransmissionConflicts,
+        Self::UndeliveredTransmissions,
+        Self::UnbalancedOrders,
+    ];
+
+    /// Its name in CloudWatch.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ParkedEvents => "ParkedEvents",
+            Self::UnknownProviderValues => "UnknownProviderValues",
+            Self::ProviderErrors => "ProviderErrors",
+            Self::TokenFailures => "TokenFailures",
+            Self::ForgedWebhooks => "ForgedWebhooks",
+            Self::EscalatedOrders => "EscalatedOrders",
+            Self::FailedLooks => "FailedLooks",
+            Self::SweepLag => "SweepLag",
+            Self::BrokenHistories => "BrokenHistories",
+            Self::PublishedOutcomes => "PublishedOutcomes",
+            Self::FailedOutcomes => "FailedOutcomes",
+            Self::RejectedDeclines => "RejectedDeclines",
+            Self::DeclineConflicts => "DeclineConflicts",
+            Self::RefusedTransmissions => "RefusedTransmissions",
+            Self::TransmissionConflicts => "TransmissionConflicts",
+            Self::UndeliveredTransmissions => "UndeliveredTransmissions",
+            Self::UnbalancedOrders => "UnbalancedOrders",
+        }
+    }
 }
 
 /// Counts one.
-pub fn count(name: &'static str) {
-    metrics::counter!(name).increment(1);
+pub fn count(metric: Metric) {
+    metrics::counter!(metric.name()).increment(1);
 }
 
 /// Counts several.
-pub fn count_many(name: &'static str, times: usize) {
-    metrics::counter!(name).increment(u64::try_from(times).unwrap_or(u64::MAX));
+pub fn count_many(metric: Metric, times: usize) {
+    metrics::counter!(metric.name()).increment(u64::try_from(times).unwrap_or(u64::MAX));
+}
+
+/// Notes a length of time. One that is less than nothing is none.
+pub fn note_seconds(metric: Metric, time: SignedDuration) {
+    metrics::histogram!(metric.name()).record(Duration::try_from(time).unwrap_or(Duration::ZERO));
 }
 
 /// Where metrics are collected until the end of an invocation.
@@ -91,14 +160,43 @@ pub fn init(function: &'static str) -> Result<Telemetry, lambda_runtime::Error> 
         .cloudwatch_namespace(NAMESPACE)
         .with_dimension("function", deployed)
         .init()?;
+    metrics::describe_histogram!(Metric::SweepLag.name(), metrics::Unit::Seconds, "");
     Ok(Telemetry { collector })
 }
 
 impl Telemetry {
+    /// Does an invocation's work: its lines tell whose they are, and its metrics are written at its end.
+    pub fn invocation<F: Future>(
+        self,
+        context: Option<&Context>,
+        work: F,
+    ) -> impl Future<Output = F::Output> {
+        let work = trace::invocation(context, work);
+        async move {
+            let output = work.await;
+            self.flush();
+            output
+        }
+    }
+
     /// Writes the invocation's metrics. Metrics that can't be written are told in the log; the event's work stands.
-    pub fn flush(self) {
+    fn flush(self) {
         if let Err(error) = self.collector.flush(std::io::stdout()) {
             tracing::error!(%error, "metrics could not be written");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_metrics_are_listed_once_and_named_differently() {
+        let names: std::collections::BTreeSet<_> = Metric::ALL.iter().map(|metric| metric.name()).collect();
+        assert_eq!(names.len(), Metric::ALL.len());
+        for metric in Metric::ALL {
+            assert_eq!(metric.name(), format!("{metric:?}"));
         }
     }
 }

@@ -16,7 +16,7 @@ use models::submission::{self, Claim, ClaimRefused, Outcome, Times};
 use models::time::to_millis;
 
 pub use crate::lists::{KeepListing, ListOrders, ReadHistory, Whole, list};
-use crate::table::{Appended, Changed, DueKey, Inserted, StoreError, Table};
+use crate::table::{Appended, Changed, DueSince, Inserted, StoreError, Table};
 pub use crate::transmissions::{KeepTransmission, Took};
 
 /// How often a change is tried again because the order changed between two of our own requests.
@@ -141,7 +141,7 @@ pub trait FindDue: Send + Sync {
         shard: u8,
         as_of: Timestamp,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<DueKey>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<DueSince>, StoreError>> + Send;
 }
 
 /// Looking at an order that is due.
@@ -313,7 +313,7 @@ impl<T: Table> ApplyEvent for T {
 }
 
 impl<T: Table> FindDue for T {
-    async fn find_due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {
+    async fn find_due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<DueSince>, StoreError> {
         self.due(shard, as_of, limit).await
     }
 }

@@ -14,4 +14,4 @@ pub mod sdk;
 mod table;
 mod transmissions;
 
-pub use table::{Appended, Changed, DueKey, Inserted, StoreError, Table};
+pub use table::{Appended, Changed, DueKey, DueSince, Inserted, StoreError, Table};

@@ -16,7 +16,7 @@ use models::transmission::{Relayed, Stage, TransmissionKey};
 
 use crate::capability::{KeepHistory, KeepListing, KeepTransmission, ListOrders, ReadHistory, Took, Whole};
 use crate::dynamo::key::{self, due_shard};
-use crate::table::{Appended, Changed, DueKey, Inserted, StoreError, Table};
+use crate::table::{Appended, Changed, DueKey, DueSince, Inserted, StoreError, Table};
 
 /// A table in memory.
 #[derive(Debug, Default)]
@@ -123,19 +123,25 @@ impl Table for MemoryTable {
         Ok(true)
     }
 
-    async fn due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {
+    async fn due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<DueSince>, StoreError> {
         let state = self.state();
         let orders = state.orders.values().filter_map(|order| {
             let is_ours = due_shard(&key::order(&order.key)) == shard;
-            order.due.filter(|_| is_ours).map(|due| (due.at, DueKey::Order(order.key.clone())))
+            order
+                .due
+                .filter(|_| is_ours)
+                .map(|due| DueSince { at: due.at, key: DueKey::Order(order.key.clone()) })
         });
         let parked = state.parked.values().filter_map(|parked| {
             let is_ours = due_shard(&key::parked(&parked.key)) == shard;
-            parked.due.filter(|_| is_ours).map(|due| (due.at, DueKey::Parked(parked.key.clone())))
+            parked
+                .due
+                .filter(|_| is_ours)
+                .map(|due| DueSince { at: due.at, key: DueKey::Parked(parked.key.clone()) })
         });
-        let mut due: Vec<_> = orders.chain(parked).filter(|(at, _)| *at <= as_of).collect();
+        let mut due: Vec<_> = orders.chain(parked).filter(|due| due.at <= as_of).collect();
         due.sort();
-        Ok(due.into_iter().take(limit).map(|(_, key)| key).collect())
+        Ok(due.into_iter().take(limit).collect())
     }
 
     async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, StoreError> {

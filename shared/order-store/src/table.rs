@@ -64,6 +64,15 @@ pub enum DueKey {
     Parked(ParkedKey),
 }
 
+/// What is due, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DueSince {
+    /// Since when.
+    pub at: Timestamp,
+    /// What.
+    pub key: DueKey,
+}
+
 /// A table of orders. Each call is one request.
 pub trait Table: Send + Sync {
     /// Stores a new order unless one is there under its key.
@@ -95,13 +104,13 @@ pub trait Table: Send + Sync {
         due: Option<Due>,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// The keys of at most `limit` things of one shard that are due at `as_of`, the longest due first.
+    /// At most `limit` things of one shard that are due at `as_of`, the longest due first.
     fn due(
         &self,
         shard: u8,
         as_of: Timestamp,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<DueKey>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<DueSince>, StoreError>> + Send;
 
     /// A merchant's configuration.
     fn merchant(&self, id: &MerchantId) -> impl Future<Output = Result<Option<Merchant>, StoreError>> + Send;
@@ -145,7 +154,7 @@ impl<T: Table> Table for &T {
         shard: u8,
         as_of: Timestamp,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<DueKey>, StoreError>> + Send {
+    ) -> impl Future<Output = Result<Vec<DueSince>, StoreError>> + Send {
         (**self).due(shard, as_of, limit)
     }
     fn merchant(&self, id: &MerchantId) -> impl Future<Output = Result<Option<Merchant>, StoreError>> + Send {

@@ -18,7 +18,7 @@ use models::order::{Due, Order};
 use models::parked::{Fate, Parked, ParkedKey};
 use models::screening::Screened;
 use order_store::memory::MemoryTable;
-use order_store::{Changed, DueKey, Inserted, StoreError, Table};
+use order_store::{Changed, DueSince, Inserted, StoreError, Table};
 use serde_json::json;
 use webhook_receiver::handler::Receiver;
 use webhook_receiver::settings::ReceiverRules;
@@ -90,7 +90,7 @@ impl Table for Watched {
     ) -> Result<bool, StoreError> {
         self.written().settle_parked(key, was_due, fate, due).await
     }
-    async fn due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {
+    async fn due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<DueSince>, StoreError> {
         self.table.due(shard, as_of, limit).await
     }
     async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, StoreError> {

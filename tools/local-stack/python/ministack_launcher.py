@@ -1,4 +1,4 @@
-"""Starts MiniStack on loopback, with five corrections of version 1.5.33 (docs/local-stack.md says why each is needed).
+"""Starts MiniStack on loopback, with seven corrections of version 1.5.33 (docs/local-stack.md says why each is needed).
 
 Environment: GATEWAY_PORT, FUNCTIONS_LOG (file that the functions' output is appended to), INVOCATIONS_LOG (file that each
 invocation is noted in), END_WITH_PARENT (1: see below), FUNCTIONS_ENDPOINT (where functions find AWS, if not here: a proxy in
@@ -7,6 +7,7 @@ between).
 
 import json
 import os
+import re
 import signal
 import socketserver
 import threading
@@ -19,6 +20,8 @@ os.environ["AWS_ENDPOINT_URL"] = os.environ.get("FUNCTIONS_ENDPOINT") or f"http:
 os.makedirs(os.environ.setdefault("TMPDIR", "/tmp"), exist_ok=True)
 
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
+# Of the orders table (infra/template.yaml).
+PARTITION_KEY = "pk"
 
 
 def answer_without_delay():
@@ -125,6 +128,35 @@ def authorize_batches_as_single_calls():
     iam_actions._action_from_target = action_from_target
 
 
+def tell_leading_keys():
+    """DynamoDB tells policies the partition key of what is asked for; without it a condition on it holds for every item."""
+    from ministack.core import iam_actions
+
+    context_of = iam_actions.dynamodb_service_context
+
+    def service_context(body):
+        request, context = json.loads(body or b"{}"), context_of(body)
+        key = (request.get("Key") or request.get("Item") or {}).get(PARTITION_KEY)
+        asked = re.search(r"(#?\w+) = (:\w+)", request.get("KeyConditionExpression") or "")
+        if asked and (request.get("ExpressionAttributeNames") or {}).get(asked[1], asked[1]) == PARTITION_KEY:
+            key = request["ExpressionAttributeValues"][asked[2]]
+        return {**context, "dynamodb:LeadingKeys": list(key.values())} if key else context
+
+    iam_actions.dynamodb_service_context = service_context
+
+
+def take_loopback_for_tls():
+    """Nothing leaves the machine, so there is no TLS; a policy that refuses whatever comes without it would refuse all."""
+    from ministack.core import iam_evaluator
+
+    resolve = iam_evaluator._resolve_condition_key
+
+    def resolve_condition_key(key, context):
+        return "true" if key.lower() == "aws:securetransport" else resolve(key, context)
+
+    iam_evaluator._resolve_condition_key = resolve_condition_key
+
+
 def end_with_parent():
     """Ends the server and its functions when whoever started it is gone: standard input then reaches its end."""
 
@@ -144,6 +176,8 @@ def main():
     substitute_scheduled_time()
     read_concurrency_as_number()
     authorize_batches_as_single_calls()
+    tell_leading_keys()
+    take_loopback_for_tls()
     if os.environ.get("END_WITH_PARENT") == "1":
         end_with_parent()
     from ministack.app import main as serve

@@ -42,6 +42,34 @@ class Corrections(unittest.TestCase):
             found = iam_actions.extract_iam_action("sqs", "POST", "/", {"x-amz-target": target}, b"{}", {})
             self.assertEqual(found, action)
 
+    def test_a_condition_on_leading_keys_is_held_against_the_item_that_is_asked_for(self):
+        from ministack.core import iam_actions, iam_evaluator
+
+        launcher.tell_leading_keys()
+        condition = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ORDER#*"]}}
+
+        def allowed(request):
+            keys = iam_actions.dynamodb_service_context(json.dumps(request).encode())
+            context = iam_evaluator.EvalContext("arn", "AssumedRole", "0", "dynamodb:GetItem", "*", "us-east-1")
+            context.service_context = {key.lower(): value for key, value in keys.items()}
+            return iam_evaluator._conditions_met(condition, context)
+
+        for pk, expected in (("ORDER#acme#1", True), ("MERCHANT#acme", False)):
+            item = {"pk": {"S": pk}, "sk": {"S": "any"}}
+            query = {"KeyConditionExpression": "#pk = :pk", "ExpressionAttributeNames": {"#pk": "pk"}}
+            query["ExpressionAttributeValues"] = {":pk": {"S": pk}}
+            for request in ({"Key": item}, {"Item": item}, query):
+                self.assertIs(allowed(request), expected, request)
+
+    def test_what_comes_over_loopback_is_not_refused_for_want_of_tls(self):
+        from ministack.core import iam_evaluator
+
+        context = iam_evaluator.EvalContext("arn", "AssumedRole", "0", "sqs:SendMessage", "*", "us-east-1")
+        refused = {"Bool": {"aws:SecureTransport": "false"}}
+        self.assertTrue(iam_evaluator._conditions_met(refused, context))
+        launcher.take_loopback_for_tls()
+        self.assertFalse(iam_evaluator._conditions_met(refused, context))
+
     def test_what_functions_print_is_logged_under_their_names(self):
         import io
         import queue

@@ -108,6 +108,8 @@ mod tests {
         assert!(
             Cli::try_parse_from(["rescue", "webhook", "replay", "--parked", "a", "--recorded", "b"]).is_err()
         );
+        assert!(Cli::try_parse_from(["rescue", "balance", "--metric"]).is_ok());
+        assert!(Cli::try_parse_from(["rescue", "balance", "--metric", "--json"]).is_err());
         assert!(Cli::try_parse_from(["rescue", "send"]).is_err());
         assert!(Cli::try_parse_from(["rescue", "send", "--columns"]).is_ok());
     }

@@ -201,7 +201,9 @@ impl Deployment {
         let value =
             |(variable, name): (&str, &str)| Ok((variable.to_owned(), self.parameter::<String>(name)?));
         let values = parameters.into_iter().map(value).collect::<Result<Vec<_>, Failure>>()?;
-        let mut settings = Settings::from_values(values);
+        // Traces are the functions'.
+        let no_trace = ("FLEXFACTOR_TRACE_HEADER".to_owned(), "none".to_owned());
+        let mut settings = Settings::from_values(values.into_iter().chain([no_trace]));
         let provider = settings.provider_with_amounts();
         settings.finish().map_err(|error| Failure::refused(error.to_string()))?;
         Ok(provider)

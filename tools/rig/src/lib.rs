@@ -26,5 +26,6 @@ pub use outcomes::unpublished;
 pub use proxies::Proxies;
 pub use proxy::{Fault, Proxy};
 pub use sandbox::{Ledger, OrderEntry, TransmittedEntry};
+pub use sending::send_to;
 pub use transmissions::Transmission;
 pub use up::{Rig, RigOptions};

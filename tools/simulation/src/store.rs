@@ -15,7 +15,7 @@ use models::status::Status;
 use order_store::capability::{ListOrders, ReadHistory, Whole};
 use order_store::dynamo::key::{self, DUE_SHARDS, due_shard};
 use order_store::memory::MemoryTable;
-use order_store::{Changed, DueKey, Inserted, StoreError, Table};
+use order_store::{Changed, DueKey, DueSince, Inserted, StoreError, Table};
 
 use crate::audit::Damage;
 use crate::breaking::Rule;
@@ -125,7 +125,8 @@ impl Store {
         for shard in 0..DUE_SHARDS {
             let told = self.table.due(shard, Timestamp::MAX, usize::MAX).await?;
             let indexed = lock(&self.observed).due.get(&shard).cloned().unwrap_or_default();
-            if !told.iter().eq(indexed.iter().map(|(_, key)| key)) {
+            let told: Vec<_> = told.into_iter().map(|due| (due.at, due.key)).collect();
+            if !told.iter().eq(indexed.iter()) {
                 return Ok(false);
             }
         }
@@ -301,11 +302,11 @@ impl Table for Store {
         self.request(Fault::OF_WRITES, what, settle).await
     }
 
-    async fn due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {
+    async fn due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<DueSince>, StoreError> {
         let listed = || async {
             let observed = lock(&self.observed);
             let due = observed.due.get(&shard).into_iter().flatten().take_while(|(at, _)| *at <= as_of);
-            Ok(due.take(limit).map(|(_, key)| key.clone()).collect())
+            Ok(due.take(limit).map(|(at, key)| DueSince { at: *at, key: key.clone() }).collect())
         };
         self.request(Fault::OF_READS, format!("store due {shard}"), listed).await
     }

@@ -20,7 +20,7 @@ const WITH_VALUE: [&str; 1] = ["--runs"];
 
 /// Builds and measures; `arguments` are the benchmarks' own, and [`WITHOUT_PACKAGES`].
 pub(crate) fn run(project: &Project, arguments: &[&str]) -> Result<ExitCode> {
-    python::set_up(project)?;
+    python::set_up(project, &python::TOOLS)?;
     let functions = functions(project)?;
     // In one selection, and without the benchmarks: theirs would switch on features that are not deployed. What the bare
     // functions depend on, the others do as well.

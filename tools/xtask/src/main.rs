@@ -57,7 +57,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["simulate", ..] | ["prove", "crashes", ..] => simulation(&Project::find()?, arguments),
         ["prove", rest @ ..] => prove::run(&Project::find()?, rest),
         ["bench", rest @ ..] => bench::run(&Project::find()?, rest),
-        ["setup"] => python::set_up(&Project::find()?).map(|()| ExitCode::SUCCESS),
+        ["setup"] => python::set_up(&Project::find()?, &python::TOOLS).map(|()| ExitCode::SUCCESS),
         ["package"] => package(&Project::find()?, "--arm64"),
         ["package", "--x86-64"] => package(&Project::find()?, "--x86-64"),
         [] | ["help" | "--help" | "-h"] => {
@@ -75,7 +75,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
 const BUILD_PROGRAMS: [&str; 3] = ["build", "--workspace", "--bins"];
 
 fn demo(project: &Project, arguments: &[&str]) -> Result<ExitCode> {
-    python::set_up(project)?;
+    python::set_up(project, &python::TOOLS)?;
     steps::heading("build the functions and the demo");
     if !project.cargo(&BUILD_PROGRAMS).status()?.success() {
         return Ok(ExitCode::FAILURE);
@@ -109,14 +109,14 @@ fn functions(project: &Project) -> Result<Vec<String>> {
 }
 
 fn package(project: &Project, architecture: &str) -> Result<ExitCode> {
-    python::set_up(project)?;
+    python::set_up(project, &python::TOOLS)?;
     let status = package_command(project, architecture, "target/package")?.status()?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Builds all functions for AWS. The directory is told, as cargo-lambda's default path does not tell architectures apart.
 fn package_command(project: &Project, architecture: &str, directory: &str) -> Result<Command> {
-    let mut command = project.command(python::tool(project, "cargo-lambda"));
+    let mut command = project.command(python::TOOLS.program(project, "cargo-lambda"));
     command
         .args(["lambda", "build", "--release", architecture, "--lambda-dir", directory])
         .args(functions(project)?.iter().flat_map(|function| ["-p", function]))

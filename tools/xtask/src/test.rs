@@ -16,7 +16,8 @@ pub(crate) enum Extent {
 }
 
 pub(crate) fn run(project: &Project, extent: Extent) -> Result<ExitCode> {
-    python::set_up(project)?;
+    python::set_up(project, &python::TOOLS)?;
+    python::set_up(project, &python::CHECKOV)?;
     let mut total = Counts::default();
     for (title, command) in plan(project, extent) {
         let (counts, success) = steps::run(title, command)?;
@@ -45,7 +46,8 @@ fn plan(project: &Project, extent: Extent) -> Vec<(&'static str, Command)> {
     let mut steps = vec![
         ("format", project.cargo(&["fmt", "--all", "--check"])),
         ("template: cfn-lint", lint_template(project)),
-        ("template: our own rules", python_tests(project, "infra", "test_template.py")),
+        ("template: our own rules", python_tests(project, "infra", "test_*.py")),
+        ("template: the rules of cfn-lint and checkov, as it is deployed", check_policies(project)),
         ("local stack: corrections", python_tests(project, "tools/local-stack/python", "test_launcher.py")),
         ("clippy", clippy(project)),
         ("documentation", documentation(project)),
@@ -70,14 +72,21 @@ fn plan(project: &Project, extent: Extent) -> Vec<(&'static str, Command)> {
 }
 
 fn lint_template(project: &Project) -> Command {
-    let mut command = project.command(python::tool(project, "cfn-lint"));
+    let mut command = project.command(python::TOOLS.program(project, "cfn-lint"));
     command.arg("infra/template.yaml");
     command
 }
 
 fn python_tests(project: &Project, directory: &str, file: &str) -> Command {
-    let mut command = project.command(python::tool(project, "python"));
+    let mut command = project.command(python::TOOLS.program(project, "python"));
     command.args(["-B", "-m", "unittest", "discover", "--start-directory", directory, "--pattern", file]);
+    command
+}
+
+fn check_policies(project: &Project) -> Command {
+    let mut command = project.command(python::TOOLS.program(project, "python"));
+    command.args(["-B", "infra/policies.py"]);
+    command.args([python::TOOLS.program(project, "cfn-lint"), python::CHECKOV.program(project, "checkov")]);
     command
 }
 

@@ -8,6 +8,7 @@ use flexfactor::{Capturing, ListNames, Lookup, Lost, OrderAnswer, Outcome, Outco
 use jiff::SignedDuration;
 use lambda_kit::queue::OrderMessage;
 use lambda_kit::secrets::SecretError;
+use lambda_kit::testing::Tally;
 use models::decline::Decline;
 use models::event::{EventKind, OrderEvent};
 use models::ids::{ContentHash, IdempotencyKey, MerchantId, OrderId};
@@ -33,6 +34,7 @@ mod open;
 mod orphan;
 mod refunds;
 mod unknown;
+mod unreadable;
 mod wishes;
 
 const START: &str = "2026-11-21T10:00:00Z";

@@ -111,3 +111,15 @@ async fn an_account_that_was_changed_is_not_asked_about_another_one_s_order() {
     assert_eq!((order.status, tested.calls().len()), (Status::Pending, 0));
     assert!(order.reason.unwrap().detail.contains("another account"));
 }
+
+#[tokio::test]
+async fn a_status_that_is_not_known_is_told_and_the_order_stays_open() {
+    let tally = Tally::default();
+    let _counting = tally.start();
+    let tested = tested();
+    let key = tested.pending("INV-1").await;
+    tested.says("INV-1", "RESCUED_LATER");
+    let order = tested.look(&key, window_over()).await;
+    assert_eq!((order.status, order.due.is_some()), (Status::Pending, true));
+    assert_eq!(tally.of(Metric::UnknownProviderValues), 1);
+}

@@ -43,6 +43,8 @@ async fn an_event_that_came_before_its_order_is_applied_when_the_order_is_there(
 
 #[tokio::test]
 async fn an_event_that_fits_no_order_stays_parked_when_its_schedule_is_used_up() {
+    let tally = Tally::default();
+    let _counting = tally.start();
     let tested = tested();
     let parked = orphan("INV-7");
     Park::park(&tested.store, &parked).await.unwrap();
@@ -54,6 +56,7 @@ async fn an_event_that_fits_no_order_stays_parked_when_its_schedule_is_used_up()
     }
     assert_eq!(looks, ORPHAN.waits().count());
     assert_eq!(tested.store.read_parked(&parked.key).await.unwrap().unwrap().fate, Fate::Parked);
+    assert_eq!(tally.of(Metric::EscalatedOrders), 1, "people are told once");
 }
 
 #[tokio::test]

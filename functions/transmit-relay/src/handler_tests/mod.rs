@@ -8,6 +8,7 @@ use flexfactor::wire::transmit::TransmitRequest;
 use flexfactor::{Lost, Refused, TransmitAnswer};
 use lambda_kit::queue::QueueError;
 use lambda_kit::secrets::{MerchantSecret, SecretError};
+use lambda_kit::testing::Tally;
 use models::transmission::TransmissionKey;
 use order_store::memory::MemoryTable;
 use serde_json::json;
@@ -223,6 +224,8 @@ async fn the_same_again_is_not_sent_again_even_when_it_is_too_old_by_now() {
 
 #[tokio::test]
 async fn another_under_the_same_id_is_parked_and_the_first_one_stays() {
+    let tally = Tally::default();
+    let _counting = tally.start();
     let relay = relay([done(Some("t-1"))]);
     relay.deliver("m-1", message()).await.unwrap();
     let first = relay.stage();
@@ -233,6 +236,7 @@ async fn another_under_the_same_id_is_parked_and_the_first_one_stays() {
     let parked = relay.the_parked();
     assert_eq!(parked.key.kind, ParkedKind::TransmissionConflict);
     assert!(parked.copy.contains("2999"), "{}", parked.copy);
+    assert_eq!(tally.of(Metric::TransmissionConflicts), 1);
 }
 
 #[tokio::test]
@@ -253,6 +257,8 @@ async fn what_was_not_delivered_is_tried_again_after_growing_waits() {
 /// The last try comes shortly before the time is over; its reason is the one that is parked.
 #[tokio::test]
 async fn what_cannot_be_delivered_in_time_is_parked_with_the_last_reason() {
+    let tally = Tally::default();
+    let _counting = tally.start();
     let relay = relay((0..40).map(|_| Outcome::Unknown(Lost::ServerFailed(500))));
     let mut tries = 0;
     while relay.deliver("m-1", message()).await.is_err() {
@@ -271,6 +277,7 @@ async fn what_cannot_be_delivered_in_time_is_parked_with_the_last_reason() {
     relay.pass(SignedDuration::from_mins(2));
     relay.deliver("m-1", message()).await.unwrap();
     assert_eq!((relay.sent(), relay.store.table.parked().len()), (tries + 1, 1), "that was the end of it");
+    assert_eq!(tally.of(Metric::UndeliveredTransmissions), 1);
 }
 
 #[tokio::test]
@@ -299,6 +306,8 @@ async fn missing_credentials_are_waited_for() {
 
 #[tokio::test]
 async fn a_refusal_of_flexfactor_s_is_parked_in_its_words_and_a_corrected_message_may_follow() {
+    let tally = Tally::default();
+    let _counting = tally.start();
     let relay = relay([refused(), done(Some("t-1"))]);
     relay.deliver("m-1", message()).await.unwrap();
     let parked = relay.the_parked();
@@ -311,4 +320,5 @@ async fn a_refusal_of_flexfactor_s_is_parked_in_its_words_and_a_corrected_messag
     relay.deliver("m-2", corrected).await.unwrap();
     assert!(matches!(relay.stage(), Stage::Transmitted { .. }));
     assert_eq!(relay.sent(), 2);
+    assert_eq!(tally.of(Metric::RefusedTransmissions), 1);
 }

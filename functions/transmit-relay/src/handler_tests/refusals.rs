@@ -4,11 +4,14 @@ use super::*;
 
 /// What breaks a rule is parked with it, and FlexFactor is not called.
 async fn refusal(body: impl ToString) -> (Refusal, Parked) {
+    let tally = Tally::default();
+    let _counting = tally.start();
     let relay = relay([]);
     relay.deliver("m-1", body).await.unwrap();
     assert_eq!(relay.store.table.transmissions(), [], "it was not taken");
     let parked = relay.the_parked();
     assert_eq!(parked.key.kind, ParkedKind::TransmissionRefused);
+    assert_eq!(tally.of(Metric::RefusedTransmissions), 1);
     let Why::Refusal(refusal) = parked.why.clone() else { panic!("{parked:?}") };
     (refusal, parked)
 }

@@ -20,7 +20,7 @@ use super::key;
 use super::parked::{Settle, from_parked, rearm, settle, to_parked};
 use crate::capability::KeepHistory;
 use crate::sdk::describe;
-use crate::table::{Appended, Changed, DueKey, Inserted, StoreError, Table};
+use crate::table::{Appended, Changed, DueKey, DueSince, Inserted, StoreError, Table};
 
 /// The name of the index of due orders.
 pub(super) const DUE_INDEX: &str = "due";
@@ -192,7 +192,7 @@ impl Table for DynamoTable {
         self.settle_item(key, settle(key, was_due, fate, due)).await
     }
 
-    async fn due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {
+    async fn due(&self, shard: u8, as_of: Timestamp, limit: usize) -> Result<Vec<DueSince>, StoreError> {
         let output = self
             .client
             .query()
@@ -207,19 +207,22 @@ impl Table for DynamoTable {
             .send()
             .await
             .map_err(unavailable)?;
-        let keys = output.items().iter().filter_map(|item| {
+        let due = output.items().iter().filter_map(|item| {
             let part =
                 |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
             let key = key::ItemKey { pk: part(attr::PK), sk: part(attr::SK) };
             let order = key::parse_order(&key.pk).map(DueKey::Order);
             let found = order.or_else(|| key::parse_parked(&key).map(DueKey::Parked));
+            let second = item.get(attr::DUE_AT).and_then(|value| value.as_n().ok()?.parse().ok());
+            let at = second.and_then(|second| Timestamp::from_second(second).ok());
             if found.is_none() {
                 // It must not keep the others of its shard from being found.
                 tracing::error!(sk = key.sk, "an item of no known kind is in the due index");
             }
-            found
+            // An item is in the index by its time; should that ever be no time, the item is due all the same.
+            found.map(|key| DueSince { at: at.unwrap_or(as_of), key })
         });
-        Ok(keys.collect())
+        Ok(due.collect())
     }
 
     async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, StoreError> {

@@ -14,7 +14,7 @@ use models::submission::{Claim, ClaimRefused, Outcome, Verdict};
 use order_store::capability::{Applied, ApplyEvent, Claimed, Look, Recorded, Submit, TakeDecline, Taken};
 use order_store::dynamo::key::{self, DUE_SHARDS, due_shard};
 use order_store::memory::MemoryTable;
-use order_store::{DueKey, Table};
+use order_store::{DueKey, DueSince, Table};
 
 use crate::fixtures::{self, content, decline, event, order, start, times};
 use crate::tables;
@@ -367,16 +367,16 @@ async fn due_orders_are_listed_by_shard_longest_due_first(table: &impl Table) {
         order.due = order.due.map(|due| models::order::Due::new(start() + later, due.reason));
         table.take(&order).await.unwrap();
         let shard = due_shard(&key::order(&order.key));
-        expected[usize::from(shard)].push((order.due.unwrap().at, DueKey::Order(order.key)));
+        expected[usize::from(shard)]
+            .push(DueSince { at: order.due.unwrap().at, key: DueKey::Order(order.key) });
     }
     let as_of = start() + SignedDuration::from_mins(12);
     for shard in 0..DUE_SHARDS {
         let expected = &mut expected[usize::from(shard)];
-        expected.retain(|(at, _)| *at <= as_of);
+        expected.retain(|due| due.at <= as_of);
         expected.sort();
-        let keys: Vec<_> = expected.iter().map(|(_, key)| key.clone()).collect();
-        assert_eq!(Table::due(table, shard, as_of, 100).await.unwrap(), keys);
-        assert_eq!(Table::due(table, shard, as_of, 1).await.unwrap(), keys[..keys.len().min(1)]);
+        assert_eq!(Table::due(table, shard, as_of, 100).await.unwrap(), *expected);
+        assert_eq!(Table::due(table, shard, as_of, 1).await.unwrap(), expected[..expected.len().min(1)]);
     }
 }
 
@@ -432,7 +432,7 @@ async fn a_parked_event_is_due_until_it_is_settled_and_settled_once(table: &impl
         }
         listed
     };
-    assert_eq!(listed(due.at).await, [DueKey::Parked(parked.key.clone())]);
+    assert_eq!(listed(due.at).await, [DueSince { at: due.at, key: DueKey::Parked(parked.key.clone()) }]);
     let next = due.again(due.at);
     assert!(table.settle_parked(&parked.key, due, Fate::Parked, next).await.unwrap());
     assert!(

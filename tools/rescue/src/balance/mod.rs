@@ -3,6 +3,7 @@
 
 mod ask;
 mod compare;
+mod metric;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
@@ -39,6 +40,10 @@ pub struct BalanceArgs {
     /// Only orders received from then on, such as 2026-11-01T00:00:00Z.
     #[arg(long)]
     from: Option<Timestamp>,
+    /// Print the number of gaps as well, as a line of which CloudWatch makes a metric. For a scheduled run whose output goes to
+    /// CloudWatch Logs. There is none where something was not compared and no gap was found.
+    #[arg(long, conflicts_with = "json")]
+    metric: bool,
 }
 
 /// Counts and amounts of one merchant and currency.
@@ -118,7 +123,12 @@ pub async fn balance(args: &BalanceArgs, deployment: &Deployment, now: Timestamp
     let (found, unread) = gaps(&orders, &remembered, &theirs);
     silent.extend(unread);
     let rows = rows(&orders, &books.parked, args, &theirs, &found)?;
-    shown(&rows, &found, &silent)
+    let mut done = shown(&rows, &found, &silent)?;
+    // Where FlexFactor was silent, no gap is no news: it must not end an alarm.
+    if args.metric && (silent.is_empty() || !found.is_empty()) {
+        done.text.push_str(&format!("\n{}", metric::line(&deployment.stack, found.len(), now)));
+    }
+    Ok(done)
 }
 
 fn configured(
