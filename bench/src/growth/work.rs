@@ -200,6 +200,7 @@ fn order_api(table: &DynamoTable, queue: &Queue) -> Result<OrderApi> {
         production_url: "https://production.invalid/v1".to_owned(),
         timeout: Duration::from_secs(1),
         amounts: None,
+        trace_header: None,
     };
     let intake =
         Intake { store: table.clone(), queue: queue.clone(), merchants: table.clone(), clock: System, rules };

@@ -90,8 +90,13 @@ pub(crate) async fn store(world: &World, orders: &[Order]) -> Result<()> {
 /// Submits orders to FlexFactor, so that it knows them: its ids of them.
 pub(crate) async fn submit(world: &World, orders: &[Order]) -> Result<Vec<ProviderOrderId>> {
     let url = world.provider.base_url.clone();
-    let config =
-        ClientConfig { sandbox_url: url.clone(), production_url: url, timeout: CALL_TIMEOUT, amounts: None };
+    let config = ClientConfig {
+        sandbox_url: url.clone(),
+        production_url: url,
+        timeout: CALL_TIMEOUT,
+        amounts: None,
+        trace_header: None,
+    };
     let client = Client::new(&config)?;
     let merchant: Merchant =
         world.table.merchant(&MANAGED.parse()?).await?.context("the merchant is not set up")?;

@@ -243,8 +243,8 @@ fn digit_of(c: char) -> Option<u8> {
 /// start of one long group that something was glued to.
 fn run_holds_card_number(groups: &[Vec<u8>]) -> bool {
     let of_whole_groups = (0..groups.len()).any(|start| {
-        let mut digits = Vec::new();
-        groups.iter().skip(start).any(|group| {
+        let mut digits = Vec::with_capacity(PAN_DIGITS_MAX);
+        within_reach(groups.get(start..).unwrap_or_default()).iter().any(|group| {
             digits.extend_from_slice(group);
             is_card_number(&digits)
         })
@@ -254,6 +254,18 @@ fn run_holds_card_number(groups: &[Vec<u8>]) -> bool {
             && [15, 16].iter().any(|length| group.get(..*length).is_some_and(is_card_number))
     };
     of_whole_groups || groups.iter().any(glued)
+}
+
+/// The groups that a card number which starts at the first of them can reach into. Without this bound, the work would grow with the
+/// square of the groups, and a text of single digits as long as a message may be would take seconds.
+fn within_reach(groups: &[Vec<u8>]) -> &[Vec<u8>] {
+    let mut digits = 0;
+    let reached = groups.iter().take_while(|group| {
+        digits += group.len();
+        digits <= PAN_DIGITS_MAX
+    });
+    let reached = reached.count();
+    groups.get(..reached).unwrap_or_default()
 }
 
 fn is_card_number(digits: &[u8]) -> bool {
@@ -298,6 +310,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
+
+    /// A sender may fill a message with single digits; each start looks at what one number can reach, and no further.
+    #[test]
+    fn work_is_bounded_by_the_length_of_a_card_number() {
+        let digits = vec![vec![1]; 32 * 1024];
+        assert_eq!(within_reach(&digits).len(), PAN_DIGITS_MAX);
+        assert_eq!(within_reach(&digits[..3]).len(), 3);
+        assert_eq!(within_reach(&[vec![1; PAN_DIGITS_MAX + 1], vec![1]]).len(), 0);
+        assert!(!holds_card_number(&"1 ".repeat(32 * 1024)));
+        assert!(holds_card_number(&format!("{}4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1", "1 ".repeat(1024))));
+    }
 
     #[test]
     fn card_numbers_of_all_schemes_are_found_in_any_dress() {

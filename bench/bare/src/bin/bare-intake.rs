@@ -82,7 +82,7 @@ impl Intake {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let aws = aws::config().await;
+    let aws = aws::config();
     let intake = &Intake {
         dynamodb: aws_sdk_dynamodb::Client::new(&aws),
         sqs: aws_sdk_sqs::Client::new(&aws),

@@ -78,7 +78,7 @@ async fn apply(client: &Client, table: &str, request: &Request) -> Result<Respon
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let client = &Client::new(&aws::config().await);
+    let client = &Client::new(&aws::config());
     let table = &std::env::var("ORDERS_TABLE")?;
     run(service_fn(async move |request: Request| apply(client, table, &request).await)).await
 }
