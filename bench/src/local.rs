@@ -76,7 +76,8 @@ impl Local {
         let mappings = listed["EventSourceMappings"].as_array().context("no list of mappings")?;
         let is_meant = |mapping: &&Value| {
             let arn = mapping["FunctionArn"].as_str().unwrap_or_default();
-            function.is_none_or(|function| arn.ends_with(function))
+            // The function's name, and the alias after it.
+            function.is_none_or(|function| arn.split(':').any(|part| part.ends_with(function)))
         };
         let mut changed = 0;
         for id in mappings.iter().filter(is_meant).filter_map(|mapping| mapping["UUID"].as_str()) {

@@ -95,9 +95,20 @@ async fn run(arguments: &Arguments) -> Result<()> {
     let bench = Bench::new(arguments.runs)?;
     let stages = if arguments.stages.is_empty() { Stage::ALL.to_vec() } else { arguments.stages.clone() };
     let mut report = Report::begin();
+    let mut failed = Vec::new();
     for stage in stages {
         println!("\n== {}", stage.title());
-        report.add(stage.run(&bench).await?);
+        // One stage that fails does not cost the figures of the others, which are written as they come.
+        match stage.run(&bench).await {
+            Ok(section) => report.add(section),
+            Err(error) => {
+                eprintln!("bench: {}: {error:#}", stage.title());
+                failed.push(stage.title());
+            }
+        }
+        report.write(&bench.output)?;
     }
-    report.write(&bench.output)
+    println!("written: report.json and report.md in {}", bench.output.display());
+    anyhow::ensure!(failed.is_empty(), "not measured: {}", failed.join(", "));
+    Ok(())
 }

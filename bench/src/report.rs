@@ -37,7 +37,6 @@ impl Report {
         let mut text = format!("Measured {} on {}.\n", self.began_at, self.machine);
         self.sections.iter().for_each(|section| text.push_str(&markdown(section)));
         std::fs::write(&page, text)?;
-        println!("written: {} and {}", json.display(), page.display());
         Ok(())
     }
 }

@@ -55,8 +55,9 @@ impl Template {
     /// How many records a function gets at most with one event; nothing for one that is not called with batches.
     pub(crate) fn batch_size(&self, function: &str) -> Result<Option<usize>> {
         let events = self.function(function)?["Events"].as_mapping().into_iter().flatten();
-        let sizes = events.filter_map(|(_, event)| event["Properties"]["BatchSize"].as_u64());
-        sizes.map(|size| Ok(usize::try_from(size)?)).next().transpose()
+        let mut sizes = events.filter_map(|(_, event)| event["Properties"].get("BatchSize"));
+        let size = sizes.next().map(|size| self.text(size, &Given::new())).transpose()?;
+        size.map(|size| size.parse().with_context(|| format!("the batch size of {function}"))).transpose()
     }
 
     /// How a parameter is set unless somebody says otherwise.
