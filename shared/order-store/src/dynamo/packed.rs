@@ -1,6 +1,8 @@
 //! Texts packed for the table. DynamoDB charges a write by the kilobyte, and the names of a decline's fields are the longer part
 //! of it: packed against a dictionary of them, an order with its request fits into one (docs/adr/0014).
 
+use std::cell::RefCell;
+
 use aws_sdk_dynamodb::primitives::Blob;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
@@ -12,10 +14,22 @@ const DICTIONARY: &[u8] = br#""subscription_id","payments_total":12,"line2":"","
 /// Most bytes that are unpacked: more than any text that is packed here.
 const UNPACKED_BYTES_MAX: usize = 1 << 20;
 
+thread_local! {
+    /// Kept from text to text: its tables are a quarter of a megabyte, and to make them anew costs more than to pack. Raw: no
+    /// header and no checksum, which the table and TLS have already.
+    static PACKER: RefCell<Compress> = RefCell::new(Compress::new(Compression::best(), false));
+}
+
 /// Packs a text.
 pub(super) fn pack(text: &str) -> Option<Blob> {
-    // Raw: no header and no checksum, which the table and TLS have already.
-    let mut packer = Compress::new(Compression::best(), false);
+    PACKER.with_borrow_mut(|packer| {
+        // Whatever became of the text before.
+        packer.reset();
+        pack_with(packer, text)
+    })
+}
+
+fn pack_with(packer: &mut Compress, text: &str) -> Option<Blob> {
     packer.set_dictionary(DICTIONARY).ok()?;
     // Deflate adds five bytes for each 16 KiB that it can't pack, and some for the end.
     let mut packed = Vec::with_capacity(text.len() + text.len() / 1024 + 64);
@@ -93,6 +107,13 @@ mod tests {
         assert_eq!(unpack(&Blob::new(other)), None);
         let endless = pack(&" ".repeat(UNPACKED_BYTES_MAX * 2)).unwrap();
         assert_eq!(unpack(&endless), None);
+    }
+
+    #[test]
+    fn what_was_packed_before_does_not_show() {
+        let first = pack(&sample()).unwrap();
+        pack(&"another text ".repeat(1000)).unwrap();
+        assert_eq!(pack(&sample()).unwrap(), first);
     }
 
     proptest! {
