@@ -118,21 +118,23 @@ where
             handle(record).await
         })
         .catch_unwind();
-        let done = id.clone();
         let told = async move {
             match handled.await {
-                Ok(Ok(done)) => (id, Some(done)),
+                Ok(Ok(done)) => Some(done),
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "the record will be delivered again");
-                    (id, None)
+                    None
                 }
                 Err(_) => {
                     tracing::error!("the record panicked and will be delivered again");
-                    (id, None)
+                    None
                 }
             }
         };
-        async move { trace::message(&done, sender.as_deref(), told).await }
+        async move {
+            let done = trace::message(&id, sender.as_deref(), told).await;
+            (id, done)
+        }
     });
     join_all(records).await
 }

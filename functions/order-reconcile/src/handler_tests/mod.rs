@@ -298,7 +298,7 @@ impl Tested {
     }
 
     async fn look(&self, key: &OrderKey, as_of: Timestamp) -> Order {
-        let order = OrderMessage { merchant: key.merchant.clone(), order_id: key.order_id.clone() };
+        let order = OrderMessage::of(key);
         self.reconcile(record(DueThing::Order(order), as_of)).await.unwrap();
         self.order(key).await
     }
