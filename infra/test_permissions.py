@@ -51,7 +51,7 @@ PERMISSIONS = {
     | CREDENTIALS,
     "WebhookReceiver": items("GetItem", "MERCHANT")
     | items("UpdateItem", "ORDER")
-    | items("PutItem", "PARKED")
+    | items("PutItem", "PARKED", "KEYS")
     | CREDENTIALS,
     "ExpirySweep": may(f"{TABLE}/index/due", "dynamodb:Query") | send("ReconciliationsQueue"),
     "OrderReconcile": items("GetItem", "ORDER", "PARKED", "MERCHANT")
@@ -171,7 +171,7 @@ class Permissions(unittest.TestCase):
     def test_the_table_s_partitions_are_those_of_the_store(self):
         keys = (HERE / "../shared/order-store/src/dynamo/key.rs").read_text()
         used = {key for expected in PERMISSIONS.values() for _, _, found in expected for key in found}
-        self.assertEqual(used, {"ORDER#*", "PARKED#*", "MERCHANT#*", "TRANSMIT#*"})
+        self.assertEqual(used, {"ORDER#*", "PARKED#*", "MERCHANT#*", "TRANSMIT#*", "KEYS#*"})
         for key in used:
             self.assertIn(f'"{key.removesuffix("*")}', keys)
 

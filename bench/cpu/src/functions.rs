@@ -13,6 +13,7 @@ use order_store::capability::FindMerchant;
 use order_store::dynamo::DynamoTable;
 use secrecy::SecretString;
 use webhook_receiver::handler::Receiver;
+use webhook_receiver::keys::KeysNoted;
 use webhook_receiver::settings::ReceiverRules;
 
 use crate::{Fixed, merchant, webhook};
@@ -64,6 +65,7 @@ pub fn webhook_receiver(store: DynamoTable, now: Timestamp) -> Result<WebhookRec
         merchants: Merchants::new(Known(merchant()?), Fixed(now)),
         secrets: Secrets::new(Sample, Fixed(now)),
         clock: Fixed(now),
+        noted: KeysNoted::default(),
         rules: ReceiverRules {
             host: webhook::HOST.to_owned(),
             date_window: SignedDuration::from_secs(300),

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use flexfactor::webhook::{Delivery, Forged, Notice, Policy, Verified, verify};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lambda_http::{Request, RequestExt as _};
 use lambda_kit::clock::Clock;
 use lambda_kit::secrets::{FindSecret, MerchantSecret, SecretError};
@@ -17,14 +17,17 @@ use models::ids::{MerchantId, OrderId, OrderKey};
 use models::merchant::Environment;
 use models::parked::{COPY_BYTES_MAX, Fate, Parked, ParkedKey, ParkedKind, Why, cut, orphan_due};
 use models::time::{later, to_millis};
-use order_store::capability::{Applied, ApplyEvent, FindMerchant, Park};
+use order_store::capability::{Applied, ApplyEvent, FindMerchant, NoteKey, Park};
 use sha2::{Digest, Sha256};
 
 use crate::answer::Answer;
+use crate::keys::KeysNoted;
 use crate::settings::ReceiverRules;
 
 /// Longest body taken, in bytes. Recorded ones have about 250.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// For how long a check of our own is kept: whoever sent it reads it back at once.
+const CHECK_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
 /// What the function does its work with.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ pub struct Receiver<S, M, K, C> {
     pub secrets: K,
     /// The clock.
     pub clock: C,
+    /// Which keys were seen in use.
+    pub noted: KeysNoted,
     /// The settings.
     pub rules: ReceiverRules,
 }
@@ -50,7 +55,7 @@ struct Call<'a> {
 
 impl<S, M, K, C> Receiver<S, M, K, C>
 where
-    S: ApplyEvent + Park,
+    S: ApplyEvent + Park + NoteKey,
     M: FindMerchant,
     K: FindSecret,
     C: Clock,
@@ -79,7 +84,11 @@ where
         };
         let read = |verified| Notice::read(verified, call.environment).map(|notice| (verified, notice));
         match verified.and_then(read) {
-            Ok((verified, notice)) => self.take(&call, verified, notice).await,
+            Ok((verified, notice)) => {
+                let note = self.note(&call, verified, &notice);
+                let (answer, ()) = tokio::join!(self.take(&call, verified, &notice), note);
+                answer
+            }
             Err(forged) => {
                 count(Metric::ForgedWebhooks);
                 tracing::warn!(merchant = %merchant, check = forged.code(), "a webhook was refused");
@@ -106,9 +115,19 @@ where
         }
     }
 
-    async fn take(&self, call: &Call<'_>, verified: Verified<'_>, notice: Notice) -> Answer {
+    /// Notes whose signature it is. A check is signed by ourselves and says nothing of what FlexFactor signs with.
+    async fn note(&self, call: &Call<'_>, verified: Verified<'_>, notice: &Notice) {
         match notice {
-            Notice::Order(event) => self.apply(call, verified, &event).await,
+            Notice::Order(_) | Notice::Account(_) | Notice::Unknown(_) => {
+                self.noted.note(&self.store, call.merchant, verified.key(), call.now).await;
+            }
+            Notice::Check(_) => {}
+        }
+    }
+
+    async fn take(&self, call: &Call<'_>, verified: Verified<'_>, notice: &Notice) -> Answer {
+        match notice {
+            Notice::Order(event) => self.apply(call, verified, event).await,
             Notice::Account(name) => {
                 let why = format!("The event {name} is about the merchant's account and is only kept.");
                 self.park(call, verified, ParkedKind::AccountEvent, why, None).await
@@ -118,6 +137,33 @@ where
                 let why = error.to_string();
                 self.park(call, verified, ParkedKind::UnknownEvent, why, None).await
             }
+            Notice::Check(at) => self.keep_check(call, verified, *at).await,
+        }
+    }
+
+    /// Keeps a check under its own time and nonce, where whoever sent it finds it. It is no event, and nothing alarms.
+    async fn keep_check(&self, call: &Call<'_>, verified: Verified<'_>, at: Timestamp) -> Answer {
+        let check = Parked {
+            key: ParkedKey {
+                merchant: Some(call.merchant.clone()),
+                arrived_at: to_millis(at),
+                kind: ParkedKind::Check,
+                id: verified.nonce().to_owned(),
+            },
+            order_id: None,
+            why: Why::Sentence("A check of our own: nothing happened.".to_owned()),
+            copy: String::new(),
+            keep_until: later(call.now, CHECK_KEPT),
+            due: None,
+            event: None,
+            fate: Fate::Parked,
+        };
+        match Park::park(&self.store, &check).await {
+            Ok(()) => {
+                tracing::info!(merchant = %call.merchant, fingerprint = %verified.key(), "a check came");
+                Answer::Taken
+            }
+            Err(error) => unavailable(call.merchant, &error),
         }
     }
 

@@ -2,4 +2,5 @@
 
 pub mod answer;
 pub mod handler;
+pub mod keys;
 pub mod settings;

@@ -8,6 +8,7 @@ use lambda_kit::{aws, telemetry};
 use order_store::dynamo::DynamoTable;
 
 use webhook_receiver::handler::Receiver;
+use webhook_receiver::keys::KeysNoted;
 use webhook_receiver::settings::ReceiverSettings;
 
 #[tokio::main(flavor = "current_thread")]
@@ -23,6 +24,7 @@ async fn main() -> Result<(), Error> {
         store: table,
         secrets: Secrets::new(source, System),
         clock: System,
+        noted: KeysNoted::default(),
         rules: settings.rules,
     };
     let receive = move |request: Request| async move {

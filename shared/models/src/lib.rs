@@ -11,6 +11,7 @@ pub mod change;
 pub mod decline;
 pub mod event;
 pub mod facts;
+pub mod fingerprint;
 pub mod history;
 pub mod ids;
 pub mod intake;

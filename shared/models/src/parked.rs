@@ -30,6 +30,8 @@ pub enum ParkedKind {
     UnknownEvent,
     /// A verified event that is about no order (payouts).
     AccountEvent,
+    /// A verified webhook of our own, by which people see that the way in works. Nothing is to be done about it.
+    Check,
     /// A transmission that broke a rule, or that the provider refused.
     TransmissionRefused,
     /// Another transmission under an id that is taken.
@@ -48,6 +50,7 @@ impl ParkedKind {
         Self::MismatchedEvent,
         Self::UnknownEvent,
         Self::AccountEvent,
+        Self::Check,
         Self::TransmissionRefused,
         Self::TransmissionConflict,
         Self::TransmissionUndelivered,
@@ -64,6 +67,7 @@ impl ParkedKind {
             Self::MismatchedEvent => "mismatched_event",
             Self::UnknownEvent => "unknown_event",
             Self::AccountEvent => "account_event",
+            Self::Check => "check",
             Self::TransmissionRefused => "transmission_refused",
             Self::TransmissionConflict => "transmission_conflict",
             Self::TransmissionUndelivered => "transmission_undelivered",

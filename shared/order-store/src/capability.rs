@@ -15,6 +15,7 @@ use models::parked::{Fate, Parked, ParkedKey};
 use models::submission::{self, Claim, ClaimRefused, Outcome, Times};
 use models::time::to_millis;
 
+pub use crate::keys::{KEY_SEEN_KEPT, NoteKey, ReadKey};
 pub use crate::lists::{KeepListing, ListOrders, ReadHistory, Whole, list};
 use crate::table::{Appended, Changed, DueSince, Inserted, StoreError, Table};
 pub use crate::transmissions::{KeepTransmission, Took};

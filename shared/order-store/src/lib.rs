@@ -8,6 +8,7 @@
 
 pub mod capability;
 pub mod dynamo;
+mod keys;
 mod lists;
 pub mod memory;
 pub mod sdk;

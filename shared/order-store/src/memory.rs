@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use models::change::Change;
+use models::fingerprint::Fingerprint;
 use models::history::Entry;
 use models::ids::{MerchantId, OrderKey};
 use models::listing::{Listing, Stretch};
@@ -14,7 +15,9 @@ use models::parked::{Fate, Parked, ParkedKey};
 use models::status::Status;
 use models::transmission::{Relayed, Stage, TransmissionKey};
 
-use crate::capability::{KeepHistory, KeepListing, KeepTransmission, ListOrders, ReadHistory, Took, Whole};
+use crate::capability::{
+    KeepHistory, KeepListing, KeepTransmission, ListOrders, NoteKey, ReadHistory, ReadKey, Took, Whole,
+};
 use crate::dynamo::key::{self, due_shard};
 use crate::table::{Appended, Changed, DueKey, DueSince, Inserted, StoreError, Table};
 
@@ -32,6 +35,7 @@ struct State {
     parked: BTreeMap<ParkedKey, Parked>,
     merchants: BTreeMap<MerchantId, Merchant>,
     transmissions: BTreeMap<TransmissionKey, Relayed>,
+    keys_seen: BTreeMap<(MerchantId, Fingerprint), Timestamp>,
 }
 
 impl MemoryTable {
@@ -202,6 +206,28 @@ impl ReadHistory for MemoryTable {
     async fn whole(&self, key: &OrderKey) -> Result<Option<Whole>, StoreError> {
         let order = self.read(key).await?;
         Ok(order.map(|order| Whole { order, history: self.history(key) }))
+    }
+}
+
+impl NoteKey for MemoryTable {
+    async fn note_key(
+        &self,
+        merchant: &MerchantId,
+        key: Fingerprint,
+        seen_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.state().keys_seen.insert((merchant.clone(), key), seen_at);
+        Ok(())
+    }
+}
+
+impl ReadKey for MemoryTable {
+    async fn key_seen(
+        &self,
+        merchant: &MerchantId,
+        key: Fingerprint,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.state().keys_seen.get(&(merchant.clone(), key)).copied())
     }
 }
 

@@ -11,16 +11,19 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_kit::clock::Clock;
 use lambda_kit::secrets::{FetchSecret, FindSecret as _, SecretError, Secrets};
 use models::change::Change;
+use models::fingerprint::Fingerprint;
 use models::ids::{ContentHash, MerchantId, OrderKey};
 use models::intake;
 use models::merchant::Merchant;
 use models::order::{Due, Order};
 use models::parked::{Fate, Parked, ParkedKey};
 use models::screening::Screened;
+use order_store::capability::NoteKey;
 use order_store::memory::MemoryTable;
 use order_store::{Changed, DueSince, Inserted, StoreError, Table};
 use serde_json::json;
 use webhook_receiver::handler::Receiver;
+use webhook_receiver::keys::KeysNoted;
 use webhook_receiver::settings::ReceiverRules;
 
 use super::letter::now;
@@ -98,6 +101,17 @@ impl Table for Watched {
     }
 }
 
+impl NoteKey for Watched {
+    async fn note_key(
+        &self,
+        merchant: &MerchantId,
+        key: Fingerprint,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.written().note_key(merchant, key, at).await
+    }
+}
+
 static MERCHANTS: LazyLock<BTreeMap<&'static str, Merchant>> = LazyLock::new(|| {
     let configured = |is_test: bool| {
         let environment = if is_test { "sandbox" } else { "production" };
@@ -139,6 +153,7 @@ pub(crate) fn seen(wire: &Wire, world: World) -> Seen {
         merchants: &store,
         secrets,
         clock,
+        noted: KeysNoted::default(),
         rules: ReceiverRules {
             host: HOST.to_owned(),
             date_window: SignedDuration::from_secs(WINDOW_SECONDS),

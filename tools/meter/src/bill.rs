@@ -46,7 +46,8 @@ pub struct Bill {
     pub http_requests: u64,
     /// Invocations by function.
     pub invocations: BTreeMap<String, u64>,
-    /// What instances read for many orders: configuration, secrets and tokens, by call and function.
+    /// What instances read for many orders: configuration, secrets and tokens, by call and function; and that they note which
+    /// webhook key is in use.
     pub shared: BTreeMap<(Service, String, String), u64>,
 }
 
@@ -153,10 +154,12 @@ impl Bill {
     }
 }
 
-/// Read for many orders, by each instance, once a minute, five minutes or the life of a token.
+/// Read for many orders, by each instance, once a minute, five minutes or the life of a token; and the one thing that an
+/// instance writes for many, once an hour.
 fn is_shared(request: &Request) -> bool {
     match (&request.what, request.service) {
         (What::Read { of: ItemKind::Merchant, .. }, _) | (_, Service::SecretsManager) => true,
+        (What::Write(Write { of: ItemKind::WebhookKey, .. }), _) => true,
         (_, Service::Provider) => request.operation.ends_with("/token"),
         (_, Service::DynamoDb | Service::Sqs | Service::EventBridge) => false,
     }

@@ -9,7 +9,7 @@
 //! reads of the table's stream are free. Every batch is of one record, which is the dearest there is.
 //!
 //! Not an order's, and left out: the sweep's own run each minute, empty polls of queues, and what instances read for many
-//! orders (configuration, secrets, tokens), which is counted apart and bounded.
+//! orders (configuration, secrets, tokens) or note for many (a webhook key in use), which is counted apart and bounded.
 
 pub mod bill;
 pub mod capacity;

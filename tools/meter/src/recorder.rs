@@ -282,6 +282,7 @@ fn kind(key: &Value) -> Result<ItemKind> {
         _ if pk.starts_with(key::PARKED) => Ok(ItemKind::Parked),
         _ if key::parse_transmission(pk).is_some() => Ok(ItemKind::Transmission),
         _ if pk.starts_with("MERCHANT#") => Ok(ItemKind::Merchant),
+        _ if pk.starts_with("KEYS#") => Ok(ItemKind::WebhookKey),
         _ => bail!("an item of no known kind"),
     }
 }

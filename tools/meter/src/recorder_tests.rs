@@ -29,6 +29,7 @@ fn items_are_told_by_their_keys() {
         ("PARKED#acme", "2026", ItemKind::Parked),
         ("TRANSMIT#acme#txn-1", "TRANSMISSION", ItemKind::Transmission),
         ("MERCHANT#acme", "CONFIG", ItemKind::Merchant),
+        ("KEYS#acme", "WEBHOOK#9c1e77ab", ItemKind::WebhookKey),
     ] {
         assert_eq!(kind(&key_of(pk, sk)).unwrap(), wanted);
     }

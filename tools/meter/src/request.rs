@@ -121,12 +121,21 @@ pub enum ItemKind {
     Transmission,
     /// A merchant's configuration.
     Merchant,
+    /// When a webhook key was last seen.
+    WebhookKey,
 }
 
 impl ItemKind {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Order, Self::History, Self::Line, Self::Parked, Self::Transmission, Self::Merchant];
+    pub const ALL: [Self; 7] = [
+        Self::Order,
+        Self::History,
+        Self::Line,
+        Self::Parked,
+        Self::Transmission,
+        Self::Merchant,
+        Self::WebhookKey,
+    ];
 
     /// Its name for tables.
     #[must_use]
@@ -138,6 +147,7 @@ impl ItemKind {
             Self::Parked => "parked",
             Self::Transmission => "transmission",
             Self::Merchant => "merchant's configuration",
+            Self::WebhookKey => "webhook key",
         }
     }
 }

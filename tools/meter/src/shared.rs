@@ -1,4 +1,4 @@
-//! What instances read for many orders: configuration, secrets, tokens. How often depends on the time that a run takes, so it is
+//! What instances read for many orders: configuration, secrets, tokens; and that they note which webhook key is in use. How often depends on the time that a run takes, so it is
 //! in no order's bill; but it is bounded.
 
 use std::collections::BTreeMap;

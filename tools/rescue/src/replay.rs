@@ -265,6 +265,7 @@ async fn genuine(
     match Notice::read(verified, configured.environment).map_err(forged)? {
         Notice::Order(event) => Ok(event),
         Notice::Account(name) => Err(Failure::refused(format!("{name} is about no order"))),
+        Notice::Check(_) => Err(Failure::refused("it is a check by `rescue doctor`, about no order")),
         Notice::Unknown(why) => Err(Failure::refused(why.to_string())),
     }
 }

@@ -288,6 +288,7 @@ fn is_decline(kind: ParkedKind) -> bool {
         | ParkedKind::MismatchedEvent
         | ParkedKind::UnknownEvent
         | ParkedKind::AccountEvent
+        | ParkedKind::Check
         | ParkedKind::TransmissionRefused
         | ParkedKind::TransmissionConflict
         | ParkedKind::TransmissionUndelivered => false,

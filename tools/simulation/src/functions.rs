@@ -22,6 +22,7 @@ use models::submission::Times;
 use order_reconcile::handler::Reconcile;
 use order_reconcile::settings::ReconcileRules;
 use webhook_receiver::handler::Receiver;
+use webhook_receiver::keys::KeysNoted;
 use webhook_receiver::settings::ReceiverRules;
 
 use crate::breaking::Rule;
@@ -242,6 +243,7 @@ impl Functions {
             merchants: self.merchants(),
             secrets: self.secrets(),
             clock: self.env.clone(),
+            noted: KeysNoted::default(),
             rules: ReceiverRules {
                 host: WEBHOOK_HOST.to_owned(),
                 date_window: SignedDuration::from_secs(300),

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use models::change::{Change, Effect, Guard};
+use models::fingerprint::Fingerprint;
 use models::ids::{MerchantId, OrderKey};
 use models::listing::{Listing, Stretch};
 use models::merchant::Merchant;
 use models::order::{Due, Order, Tag};
 use models::parked::{Fate, Parked, ParkedKey};
 use models::status::Status;
-use order_store::capability::{ListOrders, ReadHistory, Whole};
+use order_store::capability::{ListOrders, NoteKey, ReadHistory, Whole};
 use order_store::dynamo::key::{self, DUE_SHARDS, due_shard};
 use order_store::memory::MemoryTable;
 use order_store::{Changed, DueKey, DueSince, Inserted, StoreError, Table};
@@ -319,6 +320,18 @@ impl Table for Store {
 impl ReadHistory for Store {
     async fn whole(&self, key: &OrderKey) -> Result<Option<Whole>, StoreError> {
         self.request(Fault::OF_READS, format!("store read {key}"), || self.whole_now(key)).await
+    }
+}
+
+impl NoteKey for Store {
+    async fn note_key(
+        &self,
+        merchant: &MerchantId,
+        key: Fingerprint,
+        seen_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let note = || self.table.note_key(merchant, key, seen_at);
+        self.request(Fault::OF_WRITES, format!("store note key {key} of {merchant}"), note).await
     }
 }
 

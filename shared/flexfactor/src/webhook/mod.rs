@@ -5,7 +5,9 @@
 //! `x-fc-signature`; it covers neither date nor nonce, so it never suffices and is not read.
 
 mod notice;
+mod sign;
 mod verify;
 
 pub use notice::{Notice, NoticeError};
+pub use sign::{CHECK_EVENT, Signed, check_body};
 pub use verify::{Delivery, Forged, KeyError, Policy, Verified, WebhookKey, verify};

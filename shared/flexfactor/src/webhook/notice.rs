@@ -1,9 +1,11 @@
 //! What a verified body says. Field names are PascalCase (recorded; confirmed by fc/webhook).
 
+use jiff::Timestamp;
 use models::card_guard::{redact_text, redact_word};
 use models::event::OrderEvent;
 use serde::Deserialize;
 
+use super::sign::CHECK_EVENT;
 use super::verify::{Forged, Verified};
 use crate::mapping::{EventName, Subject};
 use models::merchant::Environment;
@@ -29,6 +31,8 @@ pub enum Notice {
     Order(OrderEvent),
     /// Something happened to the merchant's account; the event's name.
     Account(String),
+    /// Nothing happened: it is a check of our own ([`CHECK_EVENT`]), made at this moment.
+    Check(Timestamp),
     /// An event that is not known; its name, where it has one.
     Unknown(NoticeError),
 }
@@ -67,6 +71,9 @@ impl Notice {
     }
 
     fn understand(body: Body, nonce: &str) -> Self {
+        if body.event == CHECK_EVENT {
+            return body.time_stamp.parse().map_or(Self::Unknown(NoticeError::Shape), Self::Check);
+        }
         match EventName::parse(&body.event).subject() {
             Subject::Order(kind) => {
                 let ids = (
@@ -98,7 +105,7 @@ impl Notice {
 /// The event's time as it was written, by which a resent copy is known. What is no time is kept as any text is.
 fn moment(text: &str) -> String {
     let text = bounded(text);
-    if text.parse::<jiff::Timestamp>().is_ok() { text } else { redact_text(&text) }
+    if text.parse::<Timestamp>().is_ok() { text } else { redact_text(&text) }
 }
 
 fn bounded(text: &str) -> String {

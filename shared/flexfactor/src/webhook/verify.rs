@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::{SignedDuration, Timestamp};
+use models::fingerprint::Fingerprint;
 use secrecy::{ExposeSecret, SecretSlice};
 use sha2::{Digest, Sha512};
 
@@ -13,12 +14,15 @@ pub(super) const KEY_BYTES_MIN: usize = 32;
 /// Longest nonce taken, in bytes. Recorded ones have 32.
 pub(super) const NONCE_BYTES_MAX: usize = 128;
 
-const AUTHORIZATION_PREFIX: &str =
+pub(super) const AUTHORIZATION_PREFIX: &str =
     "HMAC-SHA512 SignedHeaders=x-fc-nonce;x-fc-date;host;x-fc-content-sha512&Signature=";
 
 /// A merchant's webhook signing key ("subscriber key" in the portal). It doesn't print.
 #[derive(Debug, Clone)]
-pub struct WebhookKey(SecretSlice<u8>);
+pub struct WebhookKey {
+    pub(super) bytes: SecretSlice<u8>,
+    fingerprint: Fingerprint,
+}
 
 /// Why a text is no webhook key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +45,14 @@ impl WebhookKey {
         if bytes.len() < KEY_BYTES_MIN {
             return Err(KeyError::TooShort);
         }
-        Ok(Self(SecretSlice::from(bytes)))
+        let fingerprint = Fingerprint::of("webhook key", &bytes);
+        Ok(Self { bytes: SecretSlice::from(bytes), fingerprint })
+    }
+
+    /// What the key is called in public.
+    #[must_use]
+    pub const fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
     }
 }
 
@@ -113,11 +124,12 @@ checks! {
     TestMode = "test_mode",
 }
 
-/// A body that the verifier has passed, with its nonce. Only the verifier makes one.
+/// A body that the verifier has passed, with its nonce and whose signature it has. Only the verifier makes one.
 #[derive(Debug, Clone, Copy)]
 pub struct Verified<'a> {
     body: &'a [u8],
     nonce: &'a str,
+    key: Fingerprint,
 }
 
 impl<'a> Verified<'a> {
@@ -131,6 +143,12 @@ impl<'a> Verified<'a> {
     #[must_use]
     pub const fn nonce(&self) -> &'a str {
         self.nonce
+    }
+
+    /// Which key made the signature.
+    #[must_use]
+    pub const fn key(&self) -> Fingerprint {
+        self.key
     }
 }
 
@@ -156,13 +174,19 @@ pub fn verify<'a>(
         return Err(Forged::ContentHash);
     }
     check_date(date, policy.date_window, now)?;
-    let signed = format!("POST\n{nonce};{date};{};{hash}", policy.host);
+    let signed = signed_text(nonce, date, policy.host, &hash);
     // Every key is tried, so that the time taken does not tell which one made the signature.
-    let matches = keys.iter().filter(|key| is_signed_by(key, signed.as_bytes(), &signature)).count();
-    if matches == 0 {
-        return Err(Forged::Signature);
-    }
-    Ok(Verified { body: delivery.body, nonce })
+    let key = keys.iter().fold(None, |found, key| {
+        let is_by_it = is_signed_by(key, signed.as_bytes(), &signature);
+        found.or(is_by_it.then_some(key.fingerprint))
+    });
+    let key = key.ok_or(Forged::Signature)?;
+    Ok(Verified { body: delivery.body, nonce, key })
+}
+
+/// What is signed.
+pub(super) fn signed_text(nonce: &str, date: &str, host: &str, content_hash: &str) -> String {
+    format!("POST\n{nonce};{date};{host};{content_hash}")
 }
 
 fn signature_of(authorization: &str) -> Result<Vec<u8>, Forged> {
@@ -183,6 +207,6 @@ fn check_date(date: &str, window: SignedDuration, now: Timestamp) -> Result<(), 
 
 fn is_signed_by(key: &WebhookKey, signed: &[u8], signature: &[u8]) -> bool {
     // HMAC takes keys of any length; the constructor's error can't happen and would mean "not signed".
-    Hmac::<Sha512>::new_from_slice(key.0.expose_secret())
+    Hmac::<Sha512>::new_from_slice(key.bytes.expose_secret())
         .is_ok_and(|mac| mac.chain_update(signed).verify_slice(signature).is_ok())
 }

@@ -283,6 +283,7 @@ pub fn of_parked(parked: &ParkedDecline) -> Option<OutcomeEvent> {
         | ParkedKind::MismatchedEvent
         | ParkedKind::UnknownEvent
         | ParkedKind::AccountEvent
+        | ParkedKind::Check
         | ParkedKind::TransmissionRefused
         | ParkedKind::TransmissionConflict
         | ParkedKind::TransmissionUndelivered => return None,

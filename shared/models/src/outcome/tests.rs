@@ -313,6 +313,7 @@ fn declines_that_are_no_orders_are_told_and_nothing_else_that_is_parked() {
             | ParkedKind::MismatchedEvent
             | ParkedKind::UnknownEvent
             | ParkedKind::AccountEvent
+            | ParkedKind::Check
             | ParkedKind::TransmissionRefused
             | ParkedKind::TransmissionConflict
             | ParkedKind::TransmissionUndelivered => None,

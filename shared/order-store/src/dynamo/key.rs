@@ -1,5 +1,6 @@
-//! Keys of items: an order, a parked thing, a transmission, a merchant's configuration.
+//! Keys of items: an order, a parked thing, a transmission, a merchant's configuration, a webhook key in use.
 
+use models::fingerprint::Fingerprint;
 use models::ids::{MerchantId, OrderKey};
 use models::parked::{ParkedKey, ParkedKind};
 use models::status::Status;
@@ -111,6 +112,13 @@ pub fn parse_transmission(pk: &str) -> Option<TransmissionKey> {
 #[must_use]
 pub fn merchant(id: &MerchantId) -> ItemKey {
     ItemKey { pk: format!("MERCHANT#{id}"), sk: "CONFIG".to_owned() }
+}
+
+/// The key of what is noted of a merchant's webhook key. A partition apart from its configuration: who may write one may not
+/// write the other.
+#[must_use]
+pub fn webhook_key(merchant: &MerchantId, key: Fingerprint) -> ItemKey {
+    ItemKey { pk: format!("KEYS#{merchant}"), sk: format!("WEBHOOK#{key}") }
 }
 
 /// The key of no item: a merchant's id is never empty.

@@ -6,6 +6,7 @@ mod facts;
 mod history;
 mod item;
 pub mod key;
+mod keys;
 mod listing;
 mod packed;
 mod parked;

@@ -6,6 +6,7 @@
 mod agreement;
 mod fixtures;
 mod history;
+mod keys;
 mod life;
 mod listing;
 mod parked;
