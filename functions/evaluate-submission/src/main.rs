@@ -20,12 +20,13 @@ async fn main() -> Result<(), Error> {
     let table = DynamoTable::connected(aws_sdk_dynamodb::Client::new(&aws), &settings.orders_table).await;
     let source =
         SecretsManager::new(aws_sdk_secretsmanager::Client::new(&aws), &settings.merchant_secret_prefix);
+    let secrets = &Secrets::new(source, System);
     let submission = &Submission {
         queue: EvaluationsQueue::new(aws_sdk_sqs::Client::new(&aws), &settings.evaluations_queue_url),
         merchants: Merchants::new(table.clone(), System),
         store: table,
-        secrets: Secrets::new(source, System),
-        provider: provider::client(&settings.provider)?,
+        secrets,
+        provider: provider::client(&settings.provider, secrets)?,
         surroundings: System,
         rules: settings.rules,
     };

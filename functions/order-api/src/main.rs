@@ -21,6 +21,7 @@ async fn main() -> Result<(), Error> {
     let sqs = aws_sdk_sqs::Client::new(&aws);
     let source =
         SecretsManager::new(aws_sdk_secretsmanager::Client::new(&aws), &settings.merchant_secret_prefix);
+    let secrets = &Secrets::new(source, System);
     let api = &Api {
         intake: Intake {
             store: table.clone(),
@@ -31,8 +32,8 @@ async fn main() -> Result<(), Error> {
         },
         store: table,
         reconciliations: ReconciliationsQueue::new(sqs, &settings.reconciliations_queue_url),
-        secrets: Secrets::new(source, System),
-        provider: provider::client(&settings.provider)?,
+        secrets,
+        provider: provider::client(&settings.provider, secrets)?,
         refunds: RefundRules {
             repeated: settings.repeated_refund,
             reads_totals: settings.provider.amounts.is_some(),

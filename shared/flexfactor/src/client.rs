@@ -124,9 +124,18 @@ impl Client {
         url
     }
 
+    /// Whether FlexFactor takes the account's credentials: `Ok` where it gives a token for them. For tools; nothing else is
+    /// asked of it.
+    ///
+    /// # Errors
+    /// [`Lost::Unauthorized`] where it does not; else why that is not known.
+    pub async fn sign_in(&self, account: &Account, now: Timestamp) -> Result<(), Lost> {
+        self.token(account, now).await.map(drop)
+    }
+
     async fn token(&self, account: &Account, now: Timestamp) -> Result<Token, Lost> {
         let fetch = async || self.fetch_token(account).await;
-        self.tokens.get(&account.merchant, account.environment, now, fetch).await
+        self.tokens.get(account, now, fetch).await
     }
 
     async fn fetch_token(&self, account: &Account) -> Result<(SecretString, Timestamp), Lost> {
@@ -194,7 +203,7 @@ impl Client {
             if response.status() != StatusCode::UNAUTHORIZED {
                 return read_answer(response).await;
             }
-            self.tokens.drop_token(&account.merchant, account.environment, &token).await;
+            self.tokens.drop_token(account, &token).await;
             if is_retry {
                 return Outcome::Unknown(Lost::Unauthorized);
             }

@@ -1,9 +1,11 @@
 //! Every call through [`Counted`], ended in every way.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use flexfactor::{Credentials, ListNames, Refused};
 use jiff::SignedDuration;
 use models::decline::Decline;
-use models::ids::IdempotencyKey;
+use models::ids::{IdempotencyKey, MerchantId};
 use models::merchant::{Environment, Merchant};
 use models::money::{Currency, Money};
 use models::transmission::Transmission;
@@ -77,9 +79,20 @@ impl Transmit for Fixed {
     }
 }
 
-/// Makes each of the calls once; how many there are.
-async fn call_all(lost: Option<Lost>) -> u64 {
-    let provider = Counted(Fixed(lost));
+/// Counts what was refused.
+#[derive(Default)]
+struct Renewals(AtomicU64);
+
+impl RenewCredentials for Renewals {
+    async fn renew(&self, _: &MerchantId, _: &Credentials) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Makes each of the calls once; how many there are, and how many had the secret read again.
+async fn call_all(lost: Option<Lost>) -> (u64, u64) {
+    let renewals = Renewals::default();
+    let provider = Counted { provider: Fixed(lost), secrets: &renewals };
     let now: Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
     let account = Account {
         merchant: "acme".parse().unwrap(),
@@ -115,7 +128,7 @@ async fn call_all(lost: Option<Lost>) -> u64 {
     let refund = Refunding { order: &id, amount, message: None };
     is_answered(matches!(provider.refund_order(&account, refund, now).await, Outcome::Done(())));
     is_answered(matches!(provider.transmit(&account, &transmit, now).await, Outcome::Done(_)));
-    9
+    (9, renewals.0.into_inner())
 }
 
 #[tokio::test]
@@ -131,8 +144,10 @@ async fn a_call_without_an_answer_is_counted_by_whose_fault_it_is() {
     for (lost, expected) in ends {
         let tally = Tally::default();
         let _counting = tally.start();
-        let calls = call_all(Some(lost)).await;
+        let (calls, renewals) = call_all(Some(lost)).await;
         assert_eq!(tally.all(), [(expected.name().to_owned(), calls)].into(), "{lost:?}");
+        let is_ours = lost == Lost::Unauthorized;
+        assert_eq!(renewals, if is_ours { calls } else { 0 }, "{lost:?} and the secret");
     }
 }
 
@@ -140,6 +155,6 @@ async fn a_call_without_an_answer_is_counted_by_whose_fault_it_is() {
 async fn a_refusal_is_an_answer() {
     let tally = Tally::default();
     let _counting = tally.start();
-    call_all(None).await;
+    assert_eq!(call_all(None).await.1, 0);
     assert!(tally.all().is_empty());
 }

@@ -1,5 +1,5 @@
-//! Merchants' secrets: cached, renewed when old or when a verification failed, served stale while Secrets Manager is
-//! down: a rotation must not lose a webhook, and neither must an outage.
+//! Merchants' secrets: cached, renewed when old, when a verification failed or when FlexFactor refused the credentials,
+//! served stale while Secrets Manager is down: a rotation must not lose a webhook, and neither must an outage.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -19,7 +19,8 @@ use crate::clock::Clock;
 
 /// For how long a secret is used before it is read again.
 pub const SECRET_FRESH: SignedDuration = SignedDuration::from_mins(5);
-/// How soon a failed verification may have a secret read again: forgeries must not become calls to Secrets Manager.
+/// How soon a failed verification or refused credentials may have a secret read again: forgeries and failing calls must not
+/// become calls to Secrets Manager.
 pub const SECRET_REREAD_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
 /// How long a stale secret is served before Secrets Manager is asked again: an outage must not slow every webhook.
@@ -141,6 +142,13 @@ pub trait FindSecret: Send + Sync {
     ) -> impl Future<Output = Result<Option<Arc<MerchantSecret>>, SecretError>> + Send;
 }
 
+/// What is done when FlexFactor does not take a merchant's credentials.
+pub trait RenewCredentials: Send + Sync {
+    /// Has the secret read again unless it holds other credentials already, or was read only just now: whoever asks next gets
+    /// what it holds then. That it can't be read is told to the log.
+    fn renew(&self, merchant: &MerchantId, refused: &Credentials) -> impl Future<Output = ()> + Send;
+}
+
 #[derive(Debug, Clone)]
 struct Cached {
     secret: Arc<MerchantSecret>,
@@ -167,6 +175,27 @@ impl<F: FetchSecret, C: Clock> Secrets<F, C> {
 
     fn slot(&self, merchant: &MerchantId) -> Slot {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).entry(merchant.clone()).or_default().clone()
+    }
+
+    /// Reads the secret again where what is held is `doubted`, and was not read only just now.
+    async fn reread(
+        &self,
+        merchant: &MerchantId,
+        doubted: impl Fn(&Arc<MerchantSecret>) -> bool + Send,
+    ) -> Result<Option<Arc<MerchantSecret>>, SecretError> {
+        let now = self.clock.now();
+        let slot = self.slot(merchant);
+        let mut held = slot.lock().await;
+        match held.as_mut() {
+            // Somebody else has read a newer one meanwhile.
+            Some(cached) if !doubted(&cached.secret) => return Ok(Some(cached.secret.clone())),
+            Some(cached) if now < later(cached.tried_at, SECRET_REREAD_AFTER) => return Ok(None),
+            // Noted before it is tried: a try that fails is not to be repeated at every failure either.
+            Some(cached) => cached.tried_at = now,
+            None => {}
+        }
+        let cached = self.read(merchant, now).await?;
+        Ok(Some(held.insert(cached).secret.clone()))
     }
 
     async fn read(&self, merchant: &MerchantId, now: Timestamp) -> Result<Cached, SecretError> {
@@ -203,118 +232,42 @@ impl<F: FetchSecret, C: Clock> FindSecret for Secrets<F, C> {
         merchant: &MerchantId,
         than: &Arc<MerchantSecret>,
     ) -> Result<Option<Arc<MerchantSecret>>, SecretError> {
-        let now = self.clock.now();
-        let slot = self.slot(merchant);
-        let mut held = slot.lock().await;
-        match held.as_mut() {
-            // Somebody else has read a newer one meanwhile.
-            Some(cached) if !Arc::ptr_eq(&cached.secret, than) => return Ok(Some(cached.secret.clone())),
-            Some(cached) if now < later(cached.tried_at, SECRET_REREAD_AFTER) => return Ok(None),
-            // Noted before it is tried: a try that fails is not to be repeated at every forgery either.
-            Some(cached) => cached.tried_at = now,
-            None => {}
+        self.reread(merchant, |held| Arc::ptr_eq(held, than)).await
+    }
+}
+
+impl<F: FetchSecret, C: Clock> RenewCredentials for Secrets<F, C> {
+    async fn renew(&self, merchant: &MerchantId, refused: &Credentials) {
+        if let Err(error) = self.reread(merchant, |held| held.credentials.are(refused)).await {
+            tracing::warn!(%merchant, %error, "the merchant's secret could not be read anew");
         }
-        let cached = self.read(merchant, now).await?;
-        Ok(Some(held.insert(cached).secret.clone()))
+    }
+}
+
+/// A borrowed cache is the cache: the handler and FlexFactor's client have the same.
+impl<K: FindSecret> FindSecret for &K {
+    fn secret(
+        &self,
+        merchant: &MerchantId,
+    ) -> impl Future<Output = Result<Arc<MerchantSecret>, SecretError>> + Send {
+        (**self).secret(merchant)
+    }
+
+    fn newer(
+        &self,
+        merchant: &MerchantId,
+        than: &Arc<MerchantSecret>,
+    ) -> impl Future<Output = Result<Option<Arc<MerchantSecret>>, SecretError>> + Send {
+        (**self).newer(merchant, than)
+    }
+}
+
+impl<K: RenewCredentials> RenewCredentials for &K {
+    fn renew(&self, merchant: &MerchantId, refused: &Credentials) -> impl Future<Output = ()> + Send {
+        (**self).renew(merchant, refused)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
-
-    const JSON: &str =
-        r#"{"app_key":"k","app_secret":"s","webhook_keys":["AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="]}"#;
-
-    #[derive(Default)]
-    struct Fake {
-        reads: AtomicU32,
-        seconds: AtomicI64,
-        down: std::sync::atomic::AtomicBool,
-    }
-
-    impl FetchSecret for &Fake {
-        async fn fetch(&self, _: &MerchantId) -> Result<SecretString, SecretError> {
-            self.reads.fetch_add(1, Ordering::SeqCst);
-            tokio::task::yield_now().await;
-            match self.down.load(Ordering::SeqCst) {
-                true => Err(SecretError::Unavailable("down".to_owned())),
-                false => Ok(SecretString::from(JSON)),
-            }
-        }
-    }
-
-    impl Clock for &Fake {
-        fn now(&self) -> Timestamp {
-            Timestamp::from_second(1_800_000_000 + self.seconds.load(Ordering::SeqCst)).unwrap()
-        }
-    }
-
-    fn acme() -> MerchantId {
-        "acme".parse().unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_secret_is_read_once_until_it_is_old() {
-        let fake = Fake::default();
-        let secrets = Secrets::new(&fake, &fake);
-        futures_util::future::join_all((0..20).map(|_| async { secrets.secret(&acme()).await.unwrap() }))
-            .await;
-        assert_eq!(fake.reads.load(Ordering::SeqCst), 1);
-        fake.seconds.store(299, Ordering::SeqCst);
-        secrets.secret(&acme()).await.unwrap();
-        assert_eq!(fake.reads.load(Ordering::SeqCst), 1);
-        fake.seconds.store(300, Ordering::SeqCst);
-        secrets.secret(&acme()).await.unwrap();
-        assert_eq!(fake.reads.load(Ordering::SeqCst), 2);
-    }
-
-    #[tokio::test]
-    async fn an_outage_is_outlived_with_the_last_known_secret() {
-        let fake = Fake::default();
-        let secrets = Secrets::new(&fake, &fake);
-        secrets.secret(&acme()).await.unwrap();
-        fake.down.store(true, Ordering::SeqCst);
-        fake.seconds.store(86_400, Ordering::SeqCst);
-        for _ in 0..10 {
-            assert!(secrets.secret(&acme()).await.is_ok());
-        }
-        assert_eq!(
-            fake.reads.load(Ordering::SeqCst),
-            2,
-            "an outage must not be met with a call for every webhook"
-        );
-        assert!(secrets.secret(&"other".parse().unwrap()).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn failed_verifications_read_again_but_not_at_every_forgery() {
-        let fake = Fake::default();
-        let secrets = Secrets::new(&fake, &fake);
-        let first = secrets.secret(&acme()).await.unwrap();
-        let newer = async |than| secrets.newer(&acme(), than).await.unwrap();
-        assert!(newer(&first).await.is_none());
-        fake.seconds.store(10, Ordering::SeqCst);
-        let second = newer(&first).await.unwrap();
-        assert!(newer(&second).await.is_none());
-        // A slower caller that failed with the first secret gets the second without a read.
-        assert!(Arc::ptr_eq(&newer(&first).await.unwrap(), &second));
-        assert_eq!(fake.reads.load(Ordering::SeqCst), 2);
-        // In an outage nobody knows; that is asked once and not for every forgery.
-        fake.down.store(true, Ordering::SeqCst);
-        fake.seconds.store(20, Ordering::SeqCst);
-        assert!(secrets.newer(&acme(), &second).await.is_err());
-        assert!(newer(&second).await.is_none());
-        assert_eq!(fake.reads.load(Ordering::SeqCst), 3);
-    }
-
-    #[test]
-    fn a_malformed_secret_is_named_and_never_quoted() {
-        for json in ["{}", "canary", r#"{"app_key":"canary","app_secret":"s","webhook_keys":["canary"]}"#] {
-            let error = MerchantSecret::parse(json).unwrap_err();
-            assert!(!format!("{error} {error:?}").contains("canary"));
-        }
-        assert!(!format!("{:?}", MerchantSecret::parse(JSON).unwrap()).contains("AAEC"));
-    }
-}
+#[path = "secrets_tests.rs"]
+mod tests;
