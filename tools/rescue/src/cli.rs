@@ -4,6 +4,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::balance::BalanceArgs;
+use crate::doctor::DoctorArgs;
 use crate::orders::OrderArgs;
 use crate::outcome::{Failure, exit_codes};
 use crate::parked::ParkedCommand;
@@ -59,8 +60,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Compare what was accepted, what is held, and what FlexFactor has. It reads the whole table and every order there.
     Balance(BalanceArgs),
-    /// Check credentials, clock, secrets, webhooks, queues and the sweep.
-    Doctor,
+    /// Check credentials, clock, secrets, webhooks, queues and the sweep; with --deep, send a webhook of our own through.
+    Doctor(DoctorArgs),
     /// Print the completions for a shell.
     Completions {
         /// Which shell.
@@ -110,6 +111,8 @@ mod tests {
         );
         assert!(Cli::try_parse_from(["rescue", "balance", "--metric"]).is_ok());
         assert!(Cli::try_parse_from(["rescue", "balance", "--metric", "--json"]).is_err());
+        assert!(Cli::try_parse_from(["rescue", "doctor", "--deep", "--merchant", "acme"]).is_ok());
+        assert!(Cli::try_parse_from(["rescue", "doctor", "--merchant", "acme"]).is_err());
         assert!(Cli::try_parse_from(["rescue", "send"]).is_err());
         assert!(Cli::try_parse_from(["rescue", "send", "--columns"]).is_ok());
     }

@@ -44,9 +44,9 @@ pub async fn run(cli: &Cli, now: Timestamp) -> Result<Done, Failure> {
             Done::new(cli::meanings(), &json!({ "command": "exit-codes", "exit_codes": codes }), Exit::Done)
         }
         Command::Send(args) if args.wants_columns() => send::show_columns(),
-        Command::Doctor => {
+        Command::Doctor(args) => {
             let aws = aws_config().await;
-            doctor::doctor(Deployment::find(&cli.stack, aws.clone()).await, &aws).await
+            doctor::doctor(args, Deployment::find(&cli.stack, aws.clone()).await, &aws, now).await
         }
         Command::Send(_)
         | Command::Watch(_)
@@ -74,7 +74,7 @@ async fn on_deployment(cli: &Cli, now: Timestamp) -> Result<Done, Failure> {
         Command::Order(args) => orders::order(args, &deployment, consent).await,
         Command::Balance(args) => balance::balance(args, &deployment, now).await,
         // Dealt with by [`run`].
-        Command::Doctor | Command::Completions { .. } | Command::ExitCodes => {
+        Command::Doctor(_) | Command::Completions { .. } | Command::ExitCodes => {
             Err(Failure::usage("this command needs no deployment"))
         }
     }

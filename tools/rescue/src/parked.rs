@@ -32,7 +32,7 @@ pub struct ListArgs {
     /// Only those of one merchant.
     #[arg(long)]
     merchant: Option<MerchantId>,
-    /// Only those of one kind.
+    /// Only those of one kind; all but checks otherwise.
     #[arg(long, value_parser = PossibleValuesParser::new(ParkedKind::ALL.iter().map(|kind| kind.word())))]
     kind: Option<String>,
     /// Also events that were matched to their order since.
@@ -133,9 +133,14 @@ pub async fn parked(command: &ParkedCommand, deployment: &Deployment) -> Result<
 
 async fn list(args: &ListArgs, deployment: &Deployment) -> Result<Done, Failure> {
     let (parked, unreadable) = all(deployment).await?;
+    // Checks are nobody's business but of the doctor that sent them.
+    let is_of_kind = |thing: &Parked| match &args.kind {
+        Some(kind) => *kind == thing.key.kind.word(),
+        None => thing.key.kind != ParkedKind::Check,
+    };
     let wanted = |thing: &&Parked| {
         args.merchant.as_ref().is_none_or(|merchant| thing.key.merchant.as_ref() == Some(merchant))
-            && args.kind.as_ref().is_none_or(|kind| *kind == thing.key.kind.word())
+            && is_of_kind(thing)
             && (args.matched || thing.fate == Fate::Parked)
     };
     let things: Vec<_> = parked.iter().filter(wanted).map(shown).collect();

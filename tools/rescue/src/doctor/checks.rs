@@ -71,7 +71,7 @@ pub(super) fn stack(deployment: &Deployment) -> Check {
 }
 
 /// No proxy leads to a local stack.
-fn http(deployment: &Deployment) -> Result<reqwest::Client, String> {
+pub(super) fn http(deployment: &Deployment) -> Result<reqwest::Client, String> {
     let client = reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none());
     let client = if deployment.endpoint().is_some() { client.no_proxy() } else { client };
     client.build().map_err(|_| "the HTTP client can't be set up".to_owned())

@@ -1,13 +1,30 @@
-//! `rescue doctor`: whether the deployment is in order, and what to do where it is not. It changes nothing.
+//! `rescue doctor`: whether the deployment is in order, and what to do where it is not. It changes nothing; with `--deep` it
+//! leaves a check for each webhook key, which is forgotten after a day.
 
 mod checks;
+mod deep;
+mod keys;
 mod merchants;
 
+use clap::Args;
+use jiff::Timestamp;
+use models::ids::MerchantId;
 use serde::Serialize;
 use serde_json::json;
 
 use crate::deployment::Deployment;
 use crate::outcome::{Done, Exit, Failure, table};
+
+/// How far to look.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Also send a signed webhook of our own for each merchant and key and find it, ask FlexFactor for a token, and read a list.
+    #[arg(long)]
+    deep: bool,
+    /// Only this merchant's deep checks.
+    #[arg(long, requires = "deep")]
+    merchant: Option<MerchantId>,
+}
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -49,8 +66,10 @@ impl Check {
 /// # Errors
 /// The result can't be shown.
 pub async fn doctor(
+    args: &DoctorArgs,
     found: Result<Deployment, Failure>,
     aws: &aws_config::SdkConfig,
+    now: Timestamp,
 ) -> Result<Done, Failure> {
     let mut checks = vec![checks::credentials(aws).await];
     match found {
@@ -62,10 +81,14 @@ pub async fn doctor(
             checks.push(checks::stack(&deployment));
             checks.push(checks::clock(&deployment).await);
             checks.push(checks::webhook(&deployment).await);
-            checks.extend(merchants::merchants(&deployment).await);
+            let (of_merchants, merchants) = merchants::merchants(&deployment, now).await;
+            checks.extend(of_merchants);
             checks.extend(checks::queues(&deployment).await);
             checks.push(checks::schedule(&deployment).await);
             checks.push(checks::sweep(&deployment).await);
+            if args.deep {
+                checks.extend(deep::deep(&deployment, &merchants, args.merchant.as_ref()).await);
+            }
         }
     }
     shown(&checks)

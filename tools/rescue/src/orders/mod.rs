@@ -32,6 +32,17 @@ pub struct OrderArgs {
     command: OrderCommand,
 }
 
+/// Reads a page of one order through order-api: whether it answers.
+///
+/// # Errors
+/// It does not, or refuses.
+pub(crate) async fn read_page(deployment: &Deployment, merchant: &MerchantId) -> Result<(), Failure> {
+    let api = Api::new(deployment, merchant)?;
+    let mut url = api.orders();
+    url.query_pairs_mut().append_pair("limit", "1");
+    api.get::<OrderPage>(url).await.map(drop)
+}
+
 #[derive(Debug, Subcommand)]
 enum OrderCommand {
     /// Show an order with its history.
