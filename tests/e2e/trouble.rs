@@ -47,6 +47,19 @@ pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     }
 }
 
+/// How often the functions have counted a metric so far.
+pub(crate) fn counted(rig: &Rig, metric: &str) -> u64 {
+    let log = std::fs::read_to_string(rig.stack().functions_log()).unwrap();
+    let of_line = |line: &str| {
+        let line: Value = serde_json::from_str(line.get(line.find('{')?..)?).ok()?;
+        let value = &line[metric];
+        // One value, or the values of a batch.
+        let values = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+        Some(values.iter().filter_map(Value::as_u64).sum::<u64>())
+    };
+    log.lines().filter_map(of_line).sum()
+}
+
 /// Kills the processes of a function where they stand, as a crash of their machine would; says how many there were.
 pub(crate) fn kill(rig: &Rig, function: &str) -> usize {
     let run_directory = rig.stack().functions_log().parent().unwrap().to_owned();

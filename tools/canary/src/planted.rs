@@ -41,6 +41,8 @@ pub const CANARIES: &[Canary] = &[
     // Longer than any CVV, so that nothing else is taken for it; it is known by its field's name.
     canary("cvv", Kind::Secret, "975318642"),
     // The credentials of the rig's merchants.
+    canary("acme next app key", Kind::Secret, "q7Jd0VtYx2mNnR8cLwUeB5sZ/oHkP3fGa1TiXy6A"),
+    canary("acme next app secret", Kind::Secret, "Zr4+uMb1WqKs9EoTj6XvYc3pDhLg8NfQw2RaSi5B"),
     canary("acme app key", Kind::Secret, "UlxWFsBCw660IMWfe7/aMnGcKX549S0yINBH/q3W"),
     canary(
         "acme app secret",

@@ -32,6 +32,7 @@ mod merchants;
 mod options;
 mod server;
 mod stack;
+mod versions;
 
 pub use deploy::{FUNCTIONS, Outputs};
 pub use emulator::Emulator;

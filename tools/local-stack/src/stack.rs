@@ -10,7 +10,7 @@ use stack_process::{Kept, Process};
 use crate::clients::Clients;
 use crate::deploy::{Outputs, deploy};
 use crate::server::{INVOCATIONS_LOG, LAUNCHER, Server, tail};
-use crate::{Invocation, MerchantSetup, Options, invocations, invoke, mappings, merchants};
+use crate::{Invocation, MerchantSetup, Options, invocations, invoke, mappings, merchants, versions};
 
 const LOG_LINES: usize = 20;
 
@@ -163,6 +163,11 @@ impl Stack {
     pub async fn read_streams(&self, is_on: bool) -> Result<()> {
         let of_streams = |source: &str| source.contains("/stream/");
         mappings::set(&self.http, &self.about.endpoint, of_streams, &json!({ "Enabled": is_on })).await
+    }
+
+    /// From now on a function has this variable in its environment.
+    pub async fn set_variable(&self, function: &str, name: &str, value: &str) -> Result<()> {
+        versions::set_variable(&self.http, &self.about.endpoint, function, name, value).await
     }
 
     /// The file with everything the functions print, each line with the function's name before it.

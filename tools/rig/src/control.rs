@@ -40,6 +40,15 @@ impl Control {
         self.call(self.http.post(format!("{}/merchants", self.url)).json(merchant)).await.map(|_| ())
     }
 
+    /// Revokes the bearer tokens of the account `mid`.
+    ///
+    /// # Errors
+    /// The sandbox refused it.
+    pub async fn revoke_tokens(&self, mid: &str) -> Result<()> {
+        let request = self.http.post(format!("{}/tokens/revoke", self.url)).json(&json!({ "mid": mid }));
+        self.call(request).await.map(|_| ())
+    }
+
     /// Sets what becomes of orders.
     ///
     /// # Errors

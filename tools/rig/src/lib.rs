@@ -19,7 +19,7 @@ pub use compare::{Finding, FindingKind, compare};
 pub use control::Control;
 pub use declines::{Decline, order_id};
 pub use histories::broken_histories;
-pub use merchants::{Account, MANAGED, UNMANAGED, WEBHOOK_HOST, account};
+pub use merchants::{Account, MANAGED, UNMANAGED, WEBHOOK_HOST, account, rotated};
 pub use observe::{Answer, Call, Observe};
 pub use order_store::dynamo::{Books, ParkedItem};
 pub use outcomes::unpublished;

@@ -67,6 +67,12 @@ pub fn account(id: &str) -> anyhow::Result<Account> {
     found.ok_or_else(|| anyhow::anyhow!("no merchant {id} is set up"))
 }
 
+/// The managed merchant after its API key was rotated: everything else of it stays.
+#[must_use]
+pub const fn rotated(account: Account) -> Account {
+    Account { app_key: planted("acme next app key"), app_secret: planted("acme next app secret"), ..account }
+}
+
 impl Account {
     /// The configuration in our table.
     #[must_use]

@@ -16,6 +16,7 @@ fn merchant(mid: &str, name: &str, mode: Mode) -> Merchant {
         mid: mid.to_owned(),
         app_key: format!("{name}-key"),
         app_secret: format!("{name}-secret"),
+        more_keys: Vec::new(),
         site_id: None,
         tokenization_key: Some(format!("{name}-tokenization")),
         mode,

@@ -80,6 +80,7 @@ impl Account {
             mid: self.mid.to_owned(),
             app_key: self.app_key(),
             app_secret: self.app_secret(),
+            more_keys: Vec::new(),
             site_id: None,
             tokenization_key: None,
             mode: self.mode,

@@ -27,6 +27,9 @@ pub struct Merchant {
     pub app_key: String,
     /// `AppSecret` of the token call.
     pub app_secret: String,
+    /// Further keys that are valid beside, as while one is rotated (documented: an account has as many as it makes).
+    #[serde(default)]
+    pub more_keys: Vec<ApiKey>,
     /// The account's site, where it has one. Kept for reference: requests of other sites are accepted.
     #[serde(default)]
     pub site_id: Option<String>,
@@ -49,6 +52,16 @@ pub struct Merchant {
     /// `IsTestMode` of the account's webhooks.
     #[serde(default = "yes")]
     pub is_test_mode: bool,
+}
+
+/// A further API key of an account.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiKey {
+    /// `AppKey` of the token call.
+    pub app_key: String,
+    /// `AppSecret` of the token call.
+    pub app_secret: String,
 }
 
 /// Where and how an account's webhooks are sent.
@@ -86,6 +99,14 @@ pub enum MerchantError {
 }
 
 impl Merchant {
+    /// Whether these are the account's credentials, or further ones.
+    #[must_use]
+    pub fn has_key(&self, app_key: &str, app_secret: &str) -> bool {
+        let more = self.more_keys.iter().map(|key| (&key.app_key, &key.app_secret));
+        let mut all = std::iter::once((&self.app_key, &self.app_secret)).chain(more);
+        all.any(|(key, secret)| key == app_key && secret == app_secret)
+    }
+
     /// Checks what would otherwise fail at the first webhook.
     ///
     /// # Errors

@@ -87,6 +87,25 @@ async fn merchants_are_added_while_it_runs() {
 }
 
 #[tokio::test]
+async fn an_account_has_several_api_keys_until_one_is_revoked() {
+    let stage = Stage::managed(vec![]).await;
+    let put = async |more: Value| {
+        let merchant = json!({"mid": "m-1", "app_key": "k1", "app_secret": "s1", "more_keys": more});
+        stage.control(Method::POST, "merchants", &merchant).await.status
+    };
+    let sign_in = async |key: &str, secret: &str| {
+        stage.post("oauth2/token", &json!({"AppKey": key, "AppSecret": secret})).await.status
+    };
+    assert_eq!(put(json!([{"app_key": "k0", "app_secret": "s0"}])).await, 200);
+    for (key, secret, status) in [("k1", "s1", 200), ("k0", "s0", 200), ("k0", "s1", 400), ("k1", "s0", 400)]
+    {
+        assert_eq!(sign_in(key, secret).await, status, "{key} {secret}");
+    }
+    assert_eq!(put(json!([])).await, 200);
+    assert_eq!((sign_in("k1", "s1").await, sign_in("k0", "s0").await), (200, 400));
+}
+
+#[tokio::test]
 async fn things_due_happen_by_themselves_on_a_running_clock() {
     let stage =
         Stage::start_at_scale(Mode::Managed, vec![always(approve(1_000))], Settings::default(), 1_000).await;

@@ -154,7 +154,7 @@ impl World {
     /// The merchant with these credentials.
     #[must_use]
     pub fn merchant_by_key(&self, key: &str, secret: &str) -> Option<&Merchant> {
-        self.merchants.values().find(|merchant| merchant.app_key == key && merchant.app_secret == secret)
+        self.merchants.values().find(|merchant| merchant.has_key(key, secret))
     }
 
     /// The order with FlexFactor's id, if it is this merchant's.
