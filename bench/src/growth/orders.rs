@@ -91,8 +91,7 @@ impl Pattern {
         });
         let accept = Change::new(Transition::Accept, now())
             .effect(Effect::ProviderOrder("ac9674ed-cbfe-49aa-bc8b-eb1d2b74c429".parse()?))
-            .effect(Effect::EndLease)
-            .effect(Effect::DropRequest);
+            .effect(Effect::EndLease);
         Ok(Self { received, steps: vec![claim, accept] })
     }
 

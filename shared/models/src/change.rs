@@ -63,8 +63,6 @@ pub enum Effect {
     HoldUntil(Timestamp),
     /// The attempts so far sent nothing, the present one included: the first that counts is still to come.
     ForgetAttempts,
-    /// The decline is no longer needed.
-    DropRequest,
     /// How refunds stand.
     Refund(Facet),
     /// How disputes stand.
@@ -122,20 +120,32 @@ impl Change {
     #[must_use]
     pub fn is_seen_in(&self, order: &Order) -> bool {
         let mut again = order.clone();
-        self.effects.iter().for_each(|effect| effect.apply(&mut again, self.at));
-        again == *order && self.transition.to().is_none_or(|to| order.status == to)
+        self.set(&mut again);
+        again == *order
     }
 
     /// Makes the change. Call it only where [`Change::holds`].
     pub fn apply(&self, order: &mut Order) {
+        self.set(order);
+        order.updated_at = self.at;
+        order.version = order.version.saturating_add(1);
+    }
+
+    /// Whether the order's decline, with the personal data in it, goes with this change: no effect asks for it, so that none
+    /// can forget to.
+    #[must_use]
+    pub fn drops_request(&self) -> bool {
+        self.transition.to().is_some_and(|status| !status.holds_request())
+    }
+
+    fn set(&self, order: &mut Order) {
         if let Some(status) = self.transition.to() {
             order.status = status;
         }
-        for effect in &self.effects {
-            effect.apply(order, self.at);
+        if self.drops_request() {
+            order.request = None;
         }
-        order.updated_at = self.at;
-        order.version = order.version.saturating_add(1);
+        self.effects.iter().for_each(|effect| effect.apply(order, self.at));
     }
 }
 
@@ -180,7 +190,6 @@ impl Effect {
                 order.submission.first_attempt_at = None;
                 order.submission.account = None;
             }
-            Self::DropRequest => order.request = None,
             Self::Refund(facet) => order.refund = *facet,
             Self::Dispute(facet) => order.dispute = *facet,
             Self::Wish(wish) => order.wish = Some(wish.clone()),

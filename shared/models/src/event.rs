@@ -95,8 +95,7 @@ impl OrderEvent {
             Transition::RequireCapture => Change::new(Transition::RequireCapture, now)
                 .guard(Guard::NoErrand)
                 .effect(Effect::Due(Some(Due::new(now, DueReason::WebhookOverdue))))
-                .effect(Effect::EndLease)
-                .effect(Effect::DropRequest),
+                .effect(Effect::EndLease),
             ends @ (Transition::Approve
             | Transition::Expire
             | Transition::Cancel

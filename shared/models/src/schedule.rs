@@ -73,6 +73,14 @@ pub const ORPHAN: Schedule = Schedule {
     minutes: &[5, 15, 60, 360, 1_440, 4_320, 10_080, 14_400],
 };
 
+/// Longest time an order keeps its decline, with the personal data in it, while the sweep runs: it waits to be submitted, then
+/// to be found at the provider, then for a cancel that people want in its last hour. The half day is for the steps between.
+#[must_use]
+pub fn request_held_max() -> SignedDuration {
+    [&SUBMISSION, &OUTCOME, &WISH].into_iter().map(Schedule::bound).sum::<SignedDuration>()
+        + SignedDuration::from_hours(12)
+}
+
 impl Schedule {
     /// All schedules.
     pub const ALL: &'static [&'static Self] =

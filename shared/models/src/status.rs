@@ -112,6 +112,23 @@ impl Status {
         }
     }
 
+    /// Whether an order keeps its decline there, with the personal data in it: only as long as it may have to be submitted,
+    /// once more or at all.
+    #[must_use]
+    pub const fn holds_request(self) -> bool {
+        match self {
+            Self::Received | Self::Submitting | Self::Unknown => true,
+            Self::Rejected
+            | Self::Pending
+            | Self::CaptureRequired
+            | Self::Escalated
+            | Self::Expired
+            | Self::Cancelled
+            | Self::Declined
+            | Self::Approved => false,
+        }
+    }
+
     /// What the billing system is to do.
     #[must_use]
     pub const fn instruction(self) -> Instruction {

@@ -191,7 +191,6 @@ fn open_at_provider(transition: Transition, order: &Order, times: &Times, now: T
         .guard(Guard::NoErrand)
         .effect(Effect::Due(Some(next_cycle(order, times, now))))
         .effect(Effect::EndLease)
-        .effect(Effect::DropRequest)
 }
 
 /// The next look at an order that the provider works on: in a cycle, at the latest when window and grace are over.
@@ -206,13 +205,9 @@ pub(crate) fn window_over(order: &Order, grace: SignedDuration) -> Due {
     Due::new(later(order.expires_at, grace), DueReason::WindowOver)
 }
 
-/// Ends an order: nobody needs to look again, nobody holds it, and its personal data goes.
+/// Ends an order: nobody needs to look again, and nobody holds it.
 pub(crate) fn close(transition: Transition, now: Timestamp) -> Change {
-    Change::new(transition, now)
-        .guard(Guard::NoErrand)
-        .effect(Effect::Due(None))
-        .effect(Effect::EndLease)
-        .effect(Effect::DropRequest)
+    Change::new(transition, now).guard(Guard::NoErrand).effect(Effect::Due(None)).effect(Effect::EndLease)
 }
 
 /// Gives the claim back as if it had never been taken, but for its count.

@@ -5,6 +5,7 @@ mod asked;
 use std::collections::BTreeMap;
 
 use futures_util::FutureExt as _;
+use jiff::SignedDuration;
 use models::ids::ProviderOrderId;
 use models::order::{Facet, Order, ReasonCode, Tag};
 use models::parked::{Parked, ParkedKind, Why};
@@ -42,6 +43,8 @@ pub enum Damage {
     WishUntrue,
     /// Something that people asked for is left, and nobody looks or is told.
     LeftOpen,
+    /// An order holds personal data at the end, or held it longer than it may.
+    HeldTooLong,
 }
 
 /// One piece of damage.
@@ -69,6 +72,8 @@ pub(crate) struct Audit {
     pub(crate) untold: u64,
     /// What people asked for.
     pub(crate) asked: Asked,
+    /// The longest that an order held personal data.
+    pub(crate) held_longest: SignedDuration,
 }
 
 /// Audits a world.
@@ -96,6 +101,7 @@ pub(crate) fn audit(world: &Ended) -> Audit {
         audit.add(damage, &key.to_string(), why);
     });
     audit.leftovers(world);
+    audit.held(world);
     audit
 }
 
@@ -112,6 +118,14 @@ fn entries_by_order(entries: &[OrderEntry]) -> BTreeMap<String, Vec<&OrderEntry>
 impl Audit {
     fn add(&mut self, damage: Damage, order: &str, why: impl Into<String>) {
         self.findings.push(Finding { damage, order: order.to_owned(), why: why.into() });
+    }
+
+    fn held(&mut self, world: &Ended) {
+        let (longest, still) = world.functions.store.held();
+        self.held_longest = longest;
+        for key in still {
+            self.add(Damage::HeldTooLong, &key.to_string(), "it holds personal data at the end");
+        }
     }
 
     /// Every good decline is an order, or parked because it came too late; every bad one is parked.
@@ -194,9 +208,6 @@ impl Audit {
         }
         if order.status == Status::Approved && entry.charges.is_empty() {
             mismatch("it is approved and was not charged");
-        }
-        if order.status.is_terminal() && order.request.is_some() {
-            mismatch("it has ended and still holds personal data");
         }
         self.facets(name, order, entry);
     }

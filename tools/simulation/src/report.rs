@@ -41,6 +41,10 @@ pub struct Report {
     pub wishes_untrue: u64,
     /// What people asked for and nobody looks after.
     pub left_open: u64,
+    /// Orders that held personal data longer than they may, or at the end.
+    pub held_too_long: u64,
+    /// The longest that an order held personal data, in minutes.
+    pub held_minutes_longest: i64,
     /// Cancels by how they ended.
     pub cancels: BTreeMap<String, u64>,
     /// Captures by how they ended.
@@ -76,6 +80,7 @@ impl Report {
             Damage::RefundUntrue => &mut self.refunds_untrue,
             Damage::WishUntrue => &mut self.wishes_untrue,
             Damage::LeftOpen => &mut self.left_open,
+            Damage::HeldTooLong => &mut self.held_too_long,
         };
         *counter += 1;
         if self.findings.len() < TOLD_MAX {
@@ -97,6 +102,7 @@ impl Report {
             self.refunds_untrue,
             self.wishes_untrue,
             self.left_open,
+            self.held_too_long,
         ]
         .iter()
         .sum()
@@ -133,6 +139,7 @@ impl fmt::Display for Report {
             (self.refunds_untrue, "refunds that are not as they are said to be"),
             (self.wishes_untrue, "cancels and captures that are not as they are said to be"),
             (self.left_open, "left open, unseen"),
+            (self.held_too_long, "held personal data too long"),
             (self.handed_back, "handed back to people"),
             (self.too_old, "parked as too old"),
             (self.untold, "charged after their end and never told"),
@@ -141,6 +148,7 @@ impl fmt::Display for Report {
         ] {
             writeln!(f, "{count:>12}  {what}")?;
         }
+        writeln!(f, "{:>12}  minutes that an order held personal data, at most", self.held_minutes_longest)?;
         for finding in &self.findings {
             writeln!(f, "  {:?} {}: {}", finding.damage, finding.order, finding.why)?;
         }

@@ -130,6 +130,7 @@ fn report(plan: &Plan, results: Vec<(u64, Result<Summary>)>) -> Result<Report> {
         report.handed_back += summary.audit.handed_back;
         report.too_old += summary.audit.too_old;
         report.untold += summary.audit.untold;
+        report.held_minutes_longest = report.held_minutes_longest.max(summary.audit.held_longest.as_mins());
         report.made_by_others += summary.audit.asked.made_by_others;
         report.charged_all_the_same += summary.audit.asked.charged_all_the_same;
         add(&mut report.cancels, &summary.audit.asked.cancels);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use models::change::{Change, Effect, Guard};
 use models::fingerprint::Fingerprint;
 use models::ids::{MerchantId, OrderKey};
@@ -76,7 +76,6 @@ impl Observed {
             | Effect::EndLease
             | Effect::HoldUntil(_)
             | Effect::ForgetAttempts
-            | Effect::DropRequest
             | Effect::Refund(_)
             | Effect::Dispute(_)
             | Effect::Wish(_)
@@ -114,6 +113,12 @@ impl Store {
     /// Since when the cancel of this order is confirmed.
     pub(crate) fn confirmed(&self, key: &OrderKey) -> Option<Timestamp> {
         lock(&self.observed).watch.confirmed(key)
+    }
+
+    /// The longest that an order held personal data, and the orders that still do.
+    pub(crate) fn held(&self) -> (SignedDuration, Vec<OrderKey>) {
+        let observed = lock(&self.observed);
+        (observed.watch.held_longest(), observed.watch.holding().cloned().collect())
     }
 
     /// What must never have been.
@@ -172,7 +177,9 @@ impl Store {
         let inserted = self.table.insert(order).await?;
         if inserted == Inserted::New {
             self.env.log(format_args!("state {} {}", order.key, order.status));
-            lock(&self.observed).see_order(order);
+            let mut observed = lock(&self.observed);
+            observed.see_order(order);
+            observed.watch.see_arrival(order);
         }
         Ok(inserted)
     }

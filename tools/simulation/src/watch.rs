@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use models::change::{Change, Effect};
 use models::ids::OrderKey;
 use models::order::Order;
 use models::reconcile::gives_up;
 use models::refund::RefundState;
+use models::schedule::request_held_max;
 use models::status::{Instruction, Transition};
 use models::wish::{CancelState, WishState};
 
@@ -18,6 +19,9 @@ use crate::audit::Damage;
 pub(crate) struct Watch {
     /// Since when an order's cancel is confirmed.
     confirmed: BTreeMap<OrderKey, Timestamp>,
+    /// Since when an order holds personal data.
+    holding: BTreeMap<OrderKey, Timestamp>,
+    held_longest: SignedDuration,
     wrongs: Vec<(Damage, OrderKey, &'static str)>,
 }
 
@@ -36,10 +40,35 @@ impl Watch {
         &self.wrongs
     }
 
+    /// The orders that hold personal data now.
+    pub(crate) fn holding(&self) -> impl Iterator<Item = &OrderKey> {
+        self.holding.keys()
+    }
+
+    /// The longest that an order held personal data which it holds no more.
+    pub(crate) fn held_longest(&self) -> SignedDuration {
+        self.held_longest
+    }
+
+    /// Takes note of an arrival.
+    pub(crate) fn see_arrival(&mut self, order: &Order) {
+        if order.request.is_some() {
+            self.holding.insert(order.key.clone(), order.received_at);
+        }
+    }
+
     /// Judges a change. `before` is the order that it was made to, where [`needs_before`].
     pub(crate) fn see(&mut self, before: Option<&Order>, change: &Change, after: &Order) {
         let cancel = after.cancel_state();
+        let held = if after.request.is_none() { self.holding.remove(&after.key) } else { None };
+        let held = held.map_or(SignedDuration::ZERO, |since| change.at.duration_since(since));
+        self.held_longest = self.held_longest.max(held);
         let wrongs = [
+            (
+                held > request_held_max(),
+                Damage::HeldTooLong,
+                "its personal data was held longer than promised",
+            ),
             (
                 change.transition == Transition::Claim && after.wish.is_some(),
                 Damage::WishUntrue,

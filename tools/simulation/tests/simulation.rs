@@ -22,6 +22,7 @@ fn nothing_is_lost_doubled_left_or_untrue_under_any_fault_and_the_seed_tells_all
     assert_eq!(first.orders, ORDERS);
     ends_as_it_should(&first, 8);
     assert!(first.faults.len() >= 25, "a kind of fault was never injected: {first}");
+    assert!(first.held_minutes_longest > 0, "how long personal data is held was not seen: {first}");
     assert_eq!(run(&plan(7, None)), first);
     assert_ne!(
         run(&Plan { orders: 50, ..plan(8, None) }).hash,
@@ -93,6 +94,11 @@ fn without_the_write_before_the_answer_webhooks_are_lost() {
 #[test]
 fn without_the_due_clock_orders_never_end() {
     damage(Rule::DueClock, |report| report.not_terminal);
+}
+
+#[test]
+fn without_the_due_clock_personal_data_stays() {
+    damage(Rule::DueClock, |report| report.held_too_long);
 }
 
 #[test]

@@ -31,6 +31,7 @@ cargo xtask <task>
                               measure the functions beside the same in Python, TypeScript and bare Rust, and write
                               target/bench/report.md; `bench --help` names the stages. The packages, whose sizes are one of
                               them, take long to build
+  supply                      list the crates that are built, with licences and duplicates, and hold them to our rules
   setup                       make the Python environment in .tools/python (the other tasks do so by themselves)
   package [--x86-64]          build the functions for AWS into target/package (arm64 unless told otherwise)
   help                        this text
@@ -57,6 +58,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["simulate", ..] | ["prove", "crashes", ..] => simulation(&Project::find()?, arguments),
         ["prove", rest @ ..] => prove::run(&Project::find()?, rest),
         ["bench", rest @ ..] => bench::run(&Project::find()?, rest),
+        ["supply"] => supply(&Project::find()?),
         ["setup"] => python::set_up(&Project::find()?, &python::TOOLS).map(|()| ExitCode::SUCCESS),
         ["package"] => package(&Project::find()?, "--arm64"),
         ["package", "--x86-64"] => package(&Project::find()?, "--x86-64"),
@@ -88,6 +90,11 @@ fn demo(project: &Project, arguments: &[&str]) -> Result<ExitCode> {
 fn simulation(project: &Project, arguments: &[&str]) -> Result<ExitCode> {
     let run = ["run", "--quiet", "--profile", "simulation", "-p", "simulation", "--"];
     let status = project.cargo(&[&run, arguments].concat()).status()?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn supply(project: &Project) -> Result<ExitCode> {
+    let status = project.cargo(&["run", "--quiet", "-p", "supply"]).status()?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -75,7 +75,6 @@ fn any_effect() -> impl Strategy<Value = Effect> {
         }),
         Just(Effect::EndLease),
         Just(Effect::ForgetAttempts),
-        Just(Effect::DropRequest),
         facet().prop_map(Effect::Refund),
         facet().prop_map(Effect::Dispute),
         any_time().prop_map(|at| Effect::Wish(wish(at))),
@@ -267,8 +266,7 @@ fn approved() -> (Vec<Entry>, Order) {
         .effect(Effect::Reason(Reason::new(ReasonCode::Webhook, "order.completed")))
         .effect(Effect::Remember(tags))
         .effect(Effect::ProviderOrder("p-1".parse().unwrap()))
-        .effect(Effect::Due(None))
-        .effect(Effect::DropRequest);
+        .effect(Effect::Due(None));
     let mut order = opened();
     let mut entries = vec![Entry::of(None, &order, None).unwrap()];
     for change in [claim, approve] {

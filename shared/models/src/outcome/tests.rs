@@ -66,8 +66,7 @@ fn what_is_only_noted_is_not_told() {
     for status in Status::ALL {
         let before = at(*status);
         let mut after = before.clone();
-        let note =
-            Change::new(Transition::Note, start()).effect(Effect::Due(None)).effect(Effect::DropRequest);
+        let note = Change::new(Transition::Note, start()).effect(Effect::Due(None));
         note.apply(&mut after);
         assert_eq!(words(Some(&before), &after), [""; 0], "{status}");
     }

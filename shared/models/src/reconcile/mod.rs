@@ -219,7 +219,7 @@ pub fn after_read(order: &Order, heard: &Heard, rules: &LookRules, now: Timestam
     let mut change = Change::new(if is_known { transition } else { Transition::Note }, now)
         .guard(Guard::Version(order.version));
     if is_known {
-        change = change.effect(Effect::Reason(reason)).effect(Effect::EndLease).effect(Effect::DropRequest);
+        change = change.effect(Effect::Reason(reason)).effect(Effect::EndLease);
     }
     errand::finish(change, order, heard, &rules.times)
 }
@@ -247,10 +247,7 @@ fn unreadable(order: &Order, reason: Reason, rules: &LookRules, now: Timestamp) 
             rearm(Some(next_cycle(order, &rules.times, now)), now)
         }
         None => errand::give_up(
-            Change::new(Transition::Escalate, now)
-                .effect(Effect::Due(None))
-                .effect(Effect::EndLease)
-                .effect(Effect::DropRequest),
+            Change::new(Transition::Escalate, now).effect(Effect::Due(None)).effect(Effect::EndLease),
             order,
         ),
     };

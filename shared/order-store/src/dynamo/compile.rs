@@ -34,6 +34,9 @@ pub(super) fn compile(key: &OrderKey, change: &Change) -> Update {
     if let Some(status) = change.transition.to() {
         expressions.set(attr::STATUS, text(status.word()));
     }
+    if change.drops_request() {
+        expressions.remove(attr::REQUEST);
+    }
     for effect in &change.effects {
         expressions.effect(key, effect, change);
     }
@@ -184,7 +187,6 @@ impl Expressions {
                 self.remove(attr::FIRST_ATTEMPT_AT);
                 self.remove(attr::ACCOUNT);
             }
-            Effect::DropRequest => self.remove(attr::REQUEST),
             Effect::Refund(facet) => self.facet(attr::REFUND, *facet),
             Effect::Dispute(facet) => self.facet(attr::DISPUTE, *facet),
             Effect::Wish(wish) => self.set_all(wish_attributes(wish)),

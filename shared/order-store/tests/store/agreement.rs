@@ -121,13 +121,12 @@ fn any_effects() -> impl Strategy<Value = Vec<Effect>> {
         prop::option::of(provider),
         prop::option::of(Just(Effect::Confirmation("C-1".to_owned()))),
         prop::option::of(lease),
-        prop::option::of(Just(Effect::DropRequest)),
         prop::option::of(any_facet().prop_map(Effect::Refund)),
         prop::option::of(any_facet().prop_map(Effect::Dispute)),
         asked,
     )
-        .prop_map(|(a, b, c, d, e, f, g, h, i, (j, k, l))| {
-            [a, b, c, d, e, f, g, h, i, j, k, l].into_iter().flatten().collect()
+        .prop_map(|(a, b, c, d, e, f, g, h, (i, j, k))| {
+            [a, b, c, d, e, f, g, h, i, j, k].into_iter().flatten().collect()
         })
 }
 

@@ -1,0 +1,114 @@
+//! Holds the crates to the policy.
+
+use std::collections::BTreeMap;
+
+use crate::crates::Crate;
+use crate::policy::Policy;
+
+/// Crates of which there is more than one version, with the versions.
+pub(crate) fn duplicates(crates: &[Crate]) -> BTreeMap<&str, Vec<&Crate>> {
+    let mut versions: BTreeMap<&str, Vec<&Crate>> = BTreeMap::new();
+    for one in crates {
+        versions.entry(&one.name).or_default().push(one);
+    }
+    versions.retain(|_, versions| versions.len() > 1);
+    versions
+}
+
+/// All that is against the rules, one sentence each.
+pub(crate) fn problems(crates: &[Crate], policy: &Policy) -> Vec<String> {
+    let mut problems = Vec::new();
+    for one in crates {
+        let named = |why: String| format!("{} {}: {why}.", one.name, one.version);
+        problems.extend(licence_problem(one, policy).map(named));
+        problems.extend(
+            one.elsewhere.as_ref().map(|from| named(format!("it comes from {from} and not from crates.io"))),
+        );
+        let banned = policy.banned.iter().find(|(name, _)| *name == one.name);
+        problems.extend(banned.map(|(_, why)| named((*why).to_owned())));
+    }
+    let duplicates = duplicates(crates);
+    for (name, versions) in &duplicates {
+        let versions: Vec<_> = versions.iter().map(|one| one.version.as_str()).collect();
+        if !policy.twice.iter().any(|(known, _)| known == name) {
+            problems.push(format!("{name}: there is more than one version of it ({}).", versions.join(", ")));
+        }
+    }
+    let unneeded = policy.twice.iter().filter(|(name, _)| !duplicates.contains_key(name));
+    problems.extend(unneeded.map(|(name, _)| format!("{name}: this exception is no longer needed.")));
+    problems
+}
+
+fn licence_problem(one: &Crate, policy: &Policy) -> Option<String> {
+    let Crate { licence, .. } = one;
+    if licence.is_empty() {
+        return Some("it names no licence".to_owned());
+    }
+    match policy.permits(licence) {
+        Ok(true) => None,
+        Ok(false) => Some(format!("{licence} is not allowed")),
+        Err(error) => Some(format!("its licence {licence} can't be read: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: Policy = Policy {
+        licences: &["MIT", "Apache-2.0 WITH LLVM-exception"],
+        banned: &[("ring", "one TLS stack")],
+        twice: &[("syn", "macros are moving to the newer one")],
+    };
+
+    fn judged(crates: &[(&str, &str, &str)]) -> Vec<String> {
+        let crates: Vec<_> = crates
+            .iter()
+            .map(|(name, version, licence)| Crate {
+                name: (*name).to_owned(),
+                version: (*version).to_owned(),
+                licence: (*licence).to_owned(),
+                elsewhere: (*name == "elsewhere").then(|| "(https://example.com/elsewhere.git)".to_owned()),
+                is_shipped: false,
+            })
+            .collect();
+        problems(&crates, &POLICY)
+    }
+
+    #[test]
+    fn what_is_allowed_is_not_told() {
+        let crates = [
+            ("syn", "2.0.0", "MIT/Apache-2.0"),
+            ("syn", "3.0.0", "GPL-3.0-only OR MIT"),
+            ("target", "1.0.0", "Apache-2.0 WITH LLVM-exception"),
+        ];
+        assert_eq!(judged(&crates), [""; 0]);
+    }
+
+    #[test]
+    fn each_rule_is_told_with_its_crate() {
+        let crates = [
+            ("copyleft", "1.0.0", "MIT AND GPL-3.0-only"),
+            ("elsewhere", "1.0.0", "MIT"),
+            ("odd", "1.0.0", "none of your business"),
+            ("ring", "0.17.0", "MIT"),
+            ("silent", "1.0.0", ""),
+            ("twice", "1.0.0", "MIT"),
+            ("twice", "2.0.0", "MIT"),
+        ];
+        let told = judged(&crates);
+        let begins = [
+            "copyleft 1.0.0: MIT AND GPL-3.0-only is not allowed.",
+            "elsewhere 1.0.0: it comes from (https://example.com/elsewhere.git) and not from crates.io.",
+            "odd 1.0.0: its licence none of your business can't be read: ",
+            "ring 0.17.0: one TLS stack.",
+            "silent 1.0.0: it names no licence.",
+            "twice: there is more than one version of it (1.0.0, 2.0.0).",
+            "syn: this exception is no longer needed.",
+        ];
+        assert_eq!(told.len(), begins.len(), "{told:#?}");
+        for (told, begin) in told.iter().zip(begins) {
+            assert!(told.starts_with(begin), "{told}");
+        }
+    }
+}

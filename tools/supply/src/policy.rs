@@ -1,0 +1,58 @@
+//! What may be built in, and the exceptions, each with its reason. One that is no longer needed is told.
+
+use anyhow::{Result, anyhow};
+use spdx::{Expression, Licensee, ParseMode};
+
+/// The rules.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    /// Licences, one of which a crate must be had under.
+    pub(crate) licences: &'static [&'static str],
+    /// Crates that may not be there, and why.
+    pub(crate) banned: &'static [(&'static str, &'static str)],
+    /// Crates that may be there in more than one version, and who keeps the older one.
+    pub(crate) twice: &'static [(&'static str, &'static str)],
+}
+
+/// The rules of this project.
+pub(crate) const POLICY: Policy = Policy {
+    // Permissive ones: nothing here obliges a merchant to publish code of its own.
+    licences: &[
+        "Apache-2.0",
+        "Apache-2.0 WITH LLVM-exception",
+        "BSD-3-Clause",
+        "CDLA-Permissive-2.0",
+        "ISC",
+        "MIT",
+        "MIT-0",
+        "Unicode-3.0",
+        "Zlib",
+    ],
+    banned: &[
+        ("native-tls", "one TLS stack: rustls with aws-lc-rs"),
+        ("openssl-sys", "one TLS stack: rustls with aws-lc-rs"),
+        ("ring", "one TLS stack: rustls with aws-lc-rs"),
+    ],
+    twice: &[
+        ("base64", "lambda_runtime and aws_lambda_events are at 0.22, hyper-util is at 0.23"),
+        ("foldhash", "hashbrown's; tests and tools only"),
+        ("getrandom", "bolero and jsonschema are at 0.3; tests only"),
+        ("hashbrown", "dashmap, indexmap and referencing each have their own; one of them in functions"),
+        ("r-efi", "getrandom's; on no platform that anything is built for"),
+        ("rand", "bolero and stateright are at 0.9; tests only"),
+        ("rand_core", "rand's; tests only"),
+        ("syn", "macros are moving to 3; at build time only"),
+    ],
+};
+
+impl Policy {
+    /// Whether a crate under this expression may be built in; an error where that can't be told.
+    pub(crate) fn permits(&self, licence: &str) -> Result<bool> {
+        // Older crates write "MIT/Apache-2.0".
+        let expression = Expression::parse_mode(licence, ParseMode::LAX);
+        let expression = expression.map_err(|error| anyhow!("{}", error.reason))?;
+        let licensees: Result<Vec<_>, _> = self.licences.iter().map(|name| Licensee::parse(name)).collect();
+        let licensees = licensees.map_err(|error| anyhow!("the rules: {}", error.reason))?;
+        Ok(expression.evaluate(|required| licensees.iter().any(|licensee| licensee.satisfies(required))))
+    }
+}
