@@ -19,21 +19,21 @@ use crate::trouble::until;
 const CANARY: &str = "4000002760003184";
 
 /// The program, pointed at a rig.
-struct Rescue {
+pub(crate) struct Rescue {
     program: PathBuf,
     endpoint: String,
     directory: PathBuf,
 }
 
 /// What a run of it came to.
-struct Ran {
-    code: i32,
-    document: Value,
-    all: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) document: Value,
+    pub(crate) all: String,
 }
 
 impl Rescue {
-    fn at(rig: &Rig) -> Self {
+    pub(crate) fn at(rig: &Rig) -> Self {
         let test = std::env::current_exe().unwrap();
         // target/debug/deps/<test> has the programs above it.
         let program =
@@ -65,7 +65,7 @@ impl Rescue {
     }
 
     /// Runs it to its end. Nothing that it says may hold what the tests plant as secrets or card numbers.
-    fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
         let (stdout, stderr) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
         let all = format!("{stdout}{stderr}");
@@ -216,7 +216,7 @@ async fn a_table_is_sent_and_what_is_refused_of_it_is_told_by_line() {
     rig.down().unwrap();
 }
 
-async fn put_letter(rig: &Rig, queue: &str, body: &str) {
+pub(crate) async fn put_letter(rig: &Rig, queue: &str, body: &str) {
     rig.stack().sqs().send_message().queue_url(queue).message_body(body).send().await.unwrap();
 }
 

@@ -7,6 +7,7 @@ mod api;
 mod e2e_api;
 mod e2e_api_schema;
 mod e2e_cli;
+mod e2e_erase;
 mod e2e_history;
 mod e2e_intake;
 mod e2e_outcomes;

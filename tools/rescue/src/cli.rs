@@ -4,6 +4,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::balance::BalanceArgs;
+use crate::erase::EraseArgs;
 use crate::orders::OrderArgs;
 use crate::outcome::{Failure, exit_codes};
 use crate::parked::ParkedCommand;
@@ -59,6 +60,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Compare what was accepted, what is held, and what FlexFactor has. It reads the whole table and every order there.
     Balance(BalanceArgs),
+    /// Erase what is kept of one customer's personal data. It reads the whole table.
+    Erase(EraseArgs),
     /// Check credentials, clock, secrets, webhooks, queues and the sweep.
     Doctor,
     /// Print the completions for a shell.
@@ -110,6 +113,14 @@ mod tests {
         );
         assert!(Cli::try_parse_from(["rescue", "balance", "--metric"]).is_ok());
         assert!(Cli::try_parse_from(["rescue", "balance", "--metric", "--json"]).is_err());
+        assert!(
+            Cli::try_parse_from(["rescue", "erase", "--merchant", "acme"]).is_err(),
+            "whose must be said"
+        );
+        assert!(
+            Cli::try_parse_from(["rescue", "erase", "--merchant", "acme", "--email", "a@example.com"])
+                .is_ok()
+        );
         assert!(Cli::try_parse_from(["rescue", "send"]).is_err());
         assert!(Cli::try_parse_from(["rescue", "send", "--columns"]).is_ok());
     }
