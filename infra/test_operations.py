@@ -107,7 +107,8 @@ class DataProtection(Case):
             table = template["Resources"]["OrdersTable"]
             self.assertEqual((table["DeletionPolicy"], table["UpdateReplacePolicy"]), ("Retain", "Retain"))
             properties = table["Properties"]
-            self.assertIs(properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], True)
+            backup = {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": {"Ref": "BackupDays"}}
+            self.assertEqual(properties["PointInTimeRecoverySpecification"], backup)
             self.assertEqual(properties["TimeToLiveSpecification"], {"AttributeName": "ttl", "Enabled": True})
             self.assertEqual(properties["DeletionProtectionEnabled"], protection)
 

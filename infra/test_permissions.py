@@ -1,123 +1,13 @@
-"""What each role may do: every action, on which resource, and of the table on which partitions. Run by `cargo xtask test`."""
+"""What each role may do: what its function's capability traits name and what AWS does with it, and nothing else. That these are
+the calls that are made, all of them and no other, calls.py holds against the end-to-end run. Run by `cargo xtask test`.
+"""
 
 import re
 import unittest
 
-from expanded import DEV, HERE, KEY, PROD, deployed, listed, of_type, statements
-
-TABLE = "OrdersTable"
-STREAM = f"{TABLE}/stream"
-SECRETS = "merchants' secrets"
-
-
-def may(resource, *actions, keys=()):
-    return {(action, resource, tuple(sorted(keys))) for action in actions}
-
-
-def items(action, *partitions):
-    """An action on items whose partition keys begin with these."""
-    return may(TABLE, f"dynamodb:{action}", keys=[f"{partition}#*" for partition in partitions])
-
-
-def consume(queue):
-    return may(queue, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
-
-
-def read_stream(dead_letters):
-    actions = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
-    return may(STREAM, *(f"dynamodb:{action}" for action in actions)) | may(dead_letters, "sqs:SendMessage")
-
-
-def postpone(queue):
-    return may(queue, "sqs:ChangeMessageVisibility")
-
-
-def send(*queues):
-    return set().union(*(may(queue, "sqs:SendMessage") for queue in queues))
-
-
-CREDENTIALS = may(SECRETS, "secretsmanager:GetSecretValue")
-
-# Each function's role, without its own log and the key.
-PERMISSIONS = {
-    "DeclineIntake": items("GetItem", "ORDER", "MERCHANT")
-    | items("PutItem", "ORDER", "PARKED")
-    | consume("DeclinesQueue")
-    | send("EvaluationsQueue"),
-    "EvaluateSubmission": items("GetItem", "ORDER", "MERCHANT")
-    | items("UpdateItem", "ORDER")
-    | consume("EvaluationsQueue")
-    | postpone("EvaluationsQueue")
-    | CREDENTIALS,
-    "WebhookReceiver": items("GetItem", "MERCHANT")
-    | items("UpdateItem", "ORDER")
-    | items("PutItem", "PARKED", "KEYS")
-    | CREDENTIALS,
-    "ExpirySweep": may(f"{TABLE}/index/due", "dynamodb:Query") | send("ReconciliationsQueue"),
-    "OrderReconcile": items("GetItem", "ORDER", "PARKED", "MERCHANT")
-    | items("UpdateItem", "ORDER", "PARKED")
-    | consume("ReconciliationsQueue")
-    | send("EvaluationsQueue")
-    | CREDENTIALS,
-    "OrderHistory": items("GetItem", "ORDER") | items("PutItem", "ORDER") | read_stream("HistoryDlq"),
-    "OrderApi": items("GetItem", "ORDER", "MERCHANT")
-    | items("PutItem", "ORDER", "PARKED")
-    | items("UpdateItem", "ORDER")
-    | items("Query", "ORDER")
-    | may(f"{TABLE}/index/listed", "dynamodb:Query")
-    | send("EvaluationsQueue", "ReconciliationsQueue")
-    | CREDENTIALS,
-    "OutcomePublisher": may("OutcomesBus", "events:PutEvents") | read_stream("PublisherDlq"),
-    "TransmitRelay": items("GetItem", "TRANSMIT", "MERCHANT")
-    | items("PutItem", "TRANSMIT", "PARKED")
-    | items("UpdateItem", "TRANSMIT")
-    | consume("TransmissionsQueue")
-    | postpone("TransmissionsQueue")
-    | CREDENTIALS,
-}
-# Roles of AWS's own services.
-SERVICES = {
-    "SweepScheduleRole": may("ExpirySweepFunction:live", "lambda:InvokeFunction") | send("SweepDlq"),
-    "OutcomesHttpsRole": may("OutcomesHttpsDestination", "events:InvokeApiDestination"),
-}
-
-
-def resource_name(resource):
-    """A resource by its logical id, or what it stands for."""
-    if resource in ({"Ref": "KmsKeyArn"}, KEY):
-        return "key"
-    if "Fn::GetAtt" in resource:
-        name, attribute = resource["Fn::GetAtt"]
-        return {"Arn": name, "StreamArn": f"{name}/stream"}[attribute]
-    if "Ref" in resource:
-        return resource["Ref"].replace("Aliaslive", ":live")
-    text = resource["Fn::Sub"]
-    # A secret's ARN ends in characters only AWS knows: there, and only there, a prefix is the least.
-    if text.endswith(":secret:rebill-rescue/${Stage}/merchants/*"):
-        return SECRETS
-    return re.fullmatch(r"\$\{(\w+)\.Arn\}(/index/\w+)", text).expand(r"\1\2")
-
-
-def keys_of(statement):
-    """What a statement's condition narrows it to. A condition of another form than these is an error."""
-    match statement.get("Condition"):
-        case None:
-            return ()
-        case {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys, **other}, **rest} if not other and not rest:
-            return tuple(sorted(keys))
-        case {"StringEquals": {"kms:ViaService": services, **other}, **rest} if not other and not rest:
-            return tuple(sorted(service["Fn::Sub"].split(".")[0] for service in listed(services)))
-    raise ValueError(f"unexpected condition: {statement['Condition']}")
-
-
-def granted(template, role):
-    found = set()
-    for statement in statements(template, role):
-        assert statement["Effect"] == "Allow", role
-        for action in listed(statement["Action"]):
-            for resource in listed(statement["Resource"]):
-                found.add((action, resource_name(resource), keys_of(statement)))
-    return found
+from expanded import DEV, HERE, PROD, deployed, listed, of_type, statements
+from permissions import CAPABILITIES, WITHOUT_CALLS
+from permissions import bounds, done_by_aws, done_by_services, functions, granted, named_by_traits, provider_traits
 
 
 class Permissions(unittest.TestCase):
@@ -128,33 +18,46 @@ class Permissions(unittest.TestCase):
         cls.without_key = deployed({**PROD, "KmsKeyArn": ""})
         cls.with_key = deployed(PROD)
 
-    def test_every_function_may_do_what_it_does_and_nothing_else(self):
-        for name, expected in PERMISSIONS.items():
-            own_log = may(f"{name}Logs", "logs:CreateLogStream", "logs:PutLogEvents")
-            self.assertEqual(granted(self.without_key, f"{name}Role"), expected | own_log, name)
+    def expected(self, name):
+        return named_by_traits(self.without_key, name) | done_by_aws(self.without_key, name)
+
+    def test_every_function_may_do_what_its_traits_name_and_nothing_else(self):
+        for name in functions(self.without_key):
+            self.assertEqual(granted(self.without_key, f"{name}Role"), self.expected(name), name)
             role = self.without_key["Resources"][f"{name}Function"]["Properties"]["Role"]
             self.assertEqual(role, {"Fn::GetAtt": [f"{name}Role", "Arn"]})
 
+    def test_every_trait_that_a_handler_is_bound_to_is_known(self):
+        bound = set()
+        for name in functions(self.without_key):
+            traits = bounds(name)
+            self.assertTrue(traits & set(CAPABILITIES), name)
+            self.assertEqual(traits - set(CAPABILITIES) - WITHOUT_CALLS - provider_traits(), set(), name)
+            bound |= traits
+        self.assertEqual(set(CAPABILITIES) - bound, set())
+
     def test_every_service_may_do_what_it_does_and_nothing_else(self):
-        for role, expected in SERVICES.items():
+        for role, expected in done_by_services(self.without_key).items():
             self.assertEqual(granted(self.without_key, role), expected, role)
 
-    def test_every_role_is_in_these_tables(self):
+    def test_every_role_is_a_function_s_or_a_service_s(self):
         # CodeDeploy's is made by SAM, with AWS's own policy for it.
-        functions = {f"{name}Role" for name in PERMISSIONS}
+        of_functions = {f"{name}Role" for name in functions(self.with_key)}
         roles = set(of_type(self.with_key, "AWS::IAM::Role"))
-        self.assertEqual(roles - {"CodeDeployServiceRole"}, functions | set(SERVICES))
-        self.assertEqual({f"{name}Function" for name in PERMISSIONS}, set(of_type(self.with_key, "AWS::Lambda::Function")))
+        self.assertEqual(roles - {"CodeDeployServiceRole"}, of_functions | set(done_by_services(self.with_key)))
         self.assertNotIn("CodeDeployServiceRole", of_type(deployed(DEV), "AWS::IAM::Role"))
 
     def test_the_key_is_there_for_who_reads_and_who_sends_and_only_through_their_services(self):
-        read = ("kms:Decrypt", "key", ("dynamodb", "secretsmanager", "sqs"))
-        make = ("kms:GenerateDataKey", "key", ("sqs",))
-        tables = {f"{name}Role": expected for name, expected in PERMISSIONS.items()}
-        for role, expected in ({**tables, "SweepScheduleRole": SERVICES["SweepScheduleRole"]}).items():
+        read = {("kms:Decrypt", "key", service) for service in ("dynamodb", "secretsmanager", "sqs")}
+        make = {("kms:GenerateDataKey", "key", "sqs")}
+        roles = {f"{name}Role": self.expected(name) for name in functions(self.with_key)}
+        roles |= done_by_services(self.with_key)
+        # It posts to an address, and neither reads nor sends.
+        del roles["OutcomesHttpsRole"]
+        for role, expected in roles.items():
             sends = any(action == "sqs:SendMessage" for action, _, _ in expected)
             more = granted(self.with_key, role) - granted(self.without_key, role)
-            self.assertEqual(more, {read, make} if sends else {read}, role)
+            self.assertEqual(more, read | make if sends else read, role)
         for name, template in (("dev", deployed(DEV)), ("prod", self.without_key)):
             self.assertNotIn("kms", str(template["Resources"]).lower().replace("kmskeyarn", ""), name)
 
@@ -170,7 +73,7 @@ class Permissions(unittest.TestCase):
 
     def test_the_table_s_partitions_are_those_of_the_store(self):
         keys = (HERE / "../shared/order-store/src/dynamo/key.rs").read_text()
-        used = {key for expected in PERMISSIONS.values() for _, _, found in expected for key in found}
+        used = {to for calls in CAPABILITIES.values() for _, _, to in calls if to}
         self.assertEqual(used, {"ORDER#*", "PARKED#*", "MERCHANT#*", "TRANSMIT#*", "KEYS#*"})
         for key in used:
             self.assertIn(f'"{key.removesuffix("*")}', keys)

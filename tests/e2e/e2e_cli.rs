@@ -216,7 +216,7 @@ async fn a_table_is_sent_and_what_is_refused_of_it_is_told_by_line() {
     rig.down().unwrap();
 }
 
-async fn put_letter(rig: &Rig, queue: &str, body: &str) {
+pub(crate) async fn put_letter(rig: &Rig, queue: &str, body: &str) {
     rig.stack().sqs().send_message().queue_url(queue).message_body(body).send().await.unwrap();
 }
 

@@ -8,6 +8,7 @@ mod e2e_api;
 mod e2e_api_schema;
 mod e2e_cli;
 mod e2e_doctor;
+mod e2e_erase;
 mod e2e_history;
 mod e2e_intake;
 mod e2e_outcomes;

@@ -102,7 +102,7 @@ async fn cloud_watch(rig: &Rig) -> Vec<(String, String)> {
 }
 
 /// Every item of the table, with all its attributes.
-async fn items(rig: &Rig) -> Vec<Value> {
+pub(crate) async fn items(rig: &Rig) -> Vec<Value> {
     let (mut items, mut from) = (Vec::new(), Value::Null);
     loop {
         let mut request = json!({ "TableName": rig.stack().outputs().orders_table_name });
@@ -119,7 +119,7 @@ async fn items(rig: &Rig) -> Vec<Value> {
 }
 
 /// Every message that can be received.
-async fn drained(rig: &Rig, queue: &str) -> Vec<String> {
+pub(crate) async fn drained(rig: &Rig, queue: &str) -> Vec<String> {
     let mut bodies = Vec::new();
     loop {
         let received = rig.stack().sqs().receive_message().queue_url(queue).max_number_of_messages(10).send();

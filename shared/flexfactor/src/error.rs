@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 /// Longest line kept of FlexFactor's words, in bytes.
 const WORDS_BYTES_MAX: usize = 500;
 
-/// FlexFactor's words in a refusal's body, as one bounded line in which nothing looks like a card number or a
-/// credential.
+/// FlexFactor's words in a refusal's body, as one bounded line in which nothing looks like a card number, a credential or an
+/// e-mail address: it may quote what it refuses, and the words are kept with the order for good.
 #[must_use]
 pub fn words_of(body: &[u8]) -> String {
     let words = match serde_json::from_slice(body) {
@@ -24,9 +24,15 @@ pub fn words_of(body: &[u8]) -> String {
     if words.trim().is_empty() {
         return "FlexFactor gave no reason.".to_owned();
     }
-    let words = card_guard::redact_text(&words);
+    let words = card_guard::redact_text(&without_addresses(&words));
     let end = words.floor_char_boundary(WORDS_BYTES_MAX);
     words.get(..end).unwrap_or_default().to_owned()
+}
+
+fn without_addresses(words: &str) -> String {
+    let kept =
+        |word: &str| if word.contains('@') { card_guard::REDACTED.to_owned() } else { word.to_owned() };
+    words.split(' ').map(kept).collect::<Vec<_>>().join(" ")
 }
 
 fn of_object(fields: &Map<String, Value>) -> String {
@@ -99,12 +105,14 @@ mod tests {
     }
 
     #[test]
-    fn words_are_bounded_and_hold_no_card_number() {
+    fn words_are_bounded_and_hold_no_card_number_and_no_address() {
         let long = format!(r#"{{"title":"{}"}}"#, "é".repeat(WORDS_BYTES_MAX));
         assert!(words_of(long.as_bytes()).len() <= WORDS_BYTES_MAX);
         let echo = br#"{"PaymentMethod.CardNumber":["4111 1111 1111 1111 is not a token"]}"#;
         assert_eq!(words_of(echo), card_guard::REDACTED);
         let echo = br#"{"title":"key UlxWFsBCw660IMWfe7/aMnGcKX549S0yINBH/q3W is wrong, cvv 123 too"}"#;
         assert_eq!(words_of(echo), "key [redacted] is wrong, cvv ### too");
+        let echo = br#"{"Payer.Email":["'pat@example.com' is not an address."]}"#;
+        assert_eq!(words_of(echo), "Payer.Email: [redacted] is not an address.");
     }
 }

@@ -198,3 +198,42 @@ impl Effect {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::intake;
+    use crate::screening::Screened;
+    use crate::status::Status;
+
+    fn order() -> Order {
+        let json = include_str!("../../../events/decline.json");
+        let value = serde_json::from_str(json).unwrap();
+        let screened = Screened { decline: serde_json::from_str(json).unwrap(), window_days: 21 };
+        let now = "2026-11-21T10:00:00Z".parse().unwrap();
+        intake::open(screened, crate::ids::ContentHash::of(&value), SignedDuration::from_mins(15), now)
+    }
+
+    #[test]
+    fn an_order_holds_its_request_only_while_it_may_be_submitted() {
+        for transition in Transition::ALL {
+            let mut after = order();
+            let change = Change::new(*transition, Timestamp::UNIX_EPOCH);
+            change.apply(&mut after);
+            let may_be_submitted =
+                Transition::Claim.from().contains(&after.status) || after.status == Status::Submitting;
+            assert_eq!(after.request.is_some(), may_be_submitted, "{transition:?}");
+            assert!(change.is_seen_in(&after), "{transition:?}");
+        }
+        assert!(Transition::Claim.from().iter().all(|status| status.holds_request()));
+    }
+
+    #[test]
+    fn what_holds_a_request_still_has_not_seen_the_change_that_drops_it() {
+        let mut approved = order();
+        approved.status = Status::Approved;
+        assert!(!Change::new(Transition::Approve, Timestamp::UNIX_EPOCH).is_seen_in(&approved));
+    }
+}

@@ -1,8 +1,8 @@
 """Starts MiniStack on loopback, with seven corrections of version 1.5.33 (docs/local-stack.md says why each is needed).
 
 Environment: GATEWAY_PORT, FUNCTIONS_LOG (file that the functions' output is appended to), INVOCATIONS_LOG (file that each
-invocation is noted in), END_WITH_PARENT (1: see below), FUNCTIONS_ENDPOINT (where functions find AWS, if not here: a proxy in
-between).
+invocation is noted in), CALLS_LOG (file that each kind of call of the functions is noted in; none where it is not set),
+END_WITH_PARENT (1: see below), FUNCTIONS_ENDPOINT (where functions find AWS, if not here: a proxy in between).
 """
 
 import json
@@ -82,6 +82,32 @@ def log_invocations(path):
         return result
 
     ProvidedWorker._record_result, ProvidedWorker.invoke = record_result, invoke_and_note
+
+
+def log_calls(path):
+    """Appends a line of JSON for each kind of call that functions make: the function, the action and resource that its role is
+    asked for, and of the table's items the kind of partition. Once each, whether it is allowed or not, and of a key no more than
+    its kind: `ORDER#*`."""
+    from ministack.core import iam_evaluator
+
+    log, lock, noted, enforce = open(path, "a"), threading.Lock(), set(), iam_evaluator.enforce
+
+    def enforce_and_note(key_id, action, service, region, resource_arn="*", service_context=None):
+        result = enforce(key_id, action, service, region, resource_arn=resource_arn, service_context=service_context)
+        who = iam_evaluator.resolve_credential(key_id or "")
+        # Not what is refused before any policy is asked, and not what the account itself calls.
+        if isinstance(result, iam_evaluator.AuthError) or getattr(who, "principal_type", "") != "AssumedRole":
+            return result
+        for key in (service_context or {}).get("dynamodb:LeadingKeys", [""]):
+            call = (who.principal_arn.rsplit("/", 1)[1], action, resource_arn, key and key.partition("#")[0] + "#*")
+            with lock:
+                if call not in noted:
+                    noted.add(call)
+                    log.write(json.dumps(dict(zip(("function", "action", "resource", "partition"), call))) + "\n")
+                    log.flush()
+        return result
+
+    iam_evaluator.enforce = enforce_and_note
 
 
 def substitute_scheduled_time():
@@ -173,6 +199,8 @@ def main():
     answer_without_delay()
     log_function_output(os.environ["FUNCTIONS_LOG"])
     log_invocations(os.environ["INVOCATIONS_LOG"])
+    if "CALLS_LOG" in os.environ:
+        log_calls(os.environ["CALLS_LOG"])
     substitute_scheduled_time()
     read_concurrency_as_number()
     authorize_batches_as_single_calls()

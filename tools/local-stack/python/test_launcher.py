@@ -110,6 +110,34 @@ class Corrections(unittest.TestCase):
         self.assertGreaterEqual(noted.pop("micros"), 0)
         self.assertEqual(noted, {"function": "sweep", "key": "ASIA1", "cold": True})
 
+    def test_each_kind_of_call_of_a_role_is_noted_once_and_of_its_key_only_the_kind(self):
+        from ministack.core import iam_evaluator
+        from ministack.services import sts
+
+        role = "arn:aws:sts::000000000000:assumed-role/sweep-role/sweep"
+        sts.register_session("ASIA1", {"Arn": role, "UserId": "r:sweep", "SecretAccessKey": "s", "SessionToken": "t"})
+        allowed, refused = None, iam_evaluator.EvalResult("ImplicitDeny")
+        answers = {"dynamodb:GetItem": allowed, "dynamodb:Scan": refused, "sqs:SendMessage": allowed}
+        answers["sqs:ReceiveMessage"] = iam_evaluator.AuthError("ExpiredTokenException", "too late")
+        enforce = mock.Mock(side_effect=lambda _, action, *rest, **named: answers[action])
+        with tempfile.TemporaryDirectory() as directory, mock.patch.object(iam_evaluator, "enforce", enforce):
+            path = os.path.join(directory, "calls.log")
+            launcher.log_calls(path)
+            ask = iam_evaluator.enforce
+            for pk in ("ORDER#acme#1", "ORDER#acme#2\n#", "MERCHANT#", "ORDER#acme#1"):
+                self.assertIs(ask("ASIA1", "dynamodb:GetItem", "dynamodb", "r", "t", {"dynamodb:LeadingKeys": [pk]}), allowed)
+            self.assertIs(ask("ASIA1", "dynamodb:Scan", "dynamodb", "r", "t", {}), refused)
+            self.assertIs(ask("ASIA1", "sqs:SendMessage", "sqs", "r", resource_arn="q"), allowed)
+            # What is no function's, or never reached a policy, is nobody's need.
+            ask("ASIA1", "sqs:ReceiveMessage", "sqs", "r", resource_arn="q")
+            for key in ("test", "", None):
+                ask(key, "sqs:SendMessage", "sqs", "r", resource_arn="q")
+            with open(path) as log:
+                noted = [tuple(json.loads(line).values()) for line in log]
+        calls = [("dynamodb:GetItem", "t", "ORDER#*"), ("dynamodb:GetItem", "t", "MERCHANT#*")]
+        calls += [("dynamodb:Scan", "t", ""), ("sqs:SendMessage", "q", "")]
+        self.assertEqual(noted, [("sweep", *call) for call in calls])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -21,6 +21,8 @@ pub(crate) const LAUNCHER: &str = "ministack_launcher.py";
 
 /// The file with a line for each invocation.
 pub(crate) const INVOCATIONS_LOG: &str = "invocations.log";
+/// The file with a line for each kind of call that our functions make to AWS.
+const CALLS_LOG: &str = "calls.log";
 
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -59,7 +61,13 @@ impl Server {
         File::create(run.join("functions.log"))?;
         File::create(run.join(INVOCATIONS_LOG))?;
         let end_with_us = !options.keep;
-        let child = Command::new(options.python())
+        let mut command = Command::new(options.python());
+        // What the template grants is held against our own functions' calls, and not against a stand-in's.
+        if options.functions.is_none() {
+            File::create(run.join(CALLS_LOG))?;
+            command.env("CALLS_LOG", run.join(CALLS_LOG));
+        }
+        let child = command
             .arg(options.script(LAUNCHER))
             .env("GATEWAY_PORT", port.to_string())
             .env("FUNCTIONS_LOG", run.join("functions.log"))

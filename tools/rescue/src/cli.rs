@@ -5,6 +5,7 @@ use clap_complete::Shell;
 
 use crate::balance::BalanceArgs;
 use crate::doctor::DoctorArgs;
+use crate::erase::EraseArgs;
 use crate::orders::OrderArgs;
 use crate::outcome::{Failure, exit_codes};
 use crate::parked::ParkedCommand;
@@ -60,6 +61,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Compare what was accepted, what is held, and what FlexFactor has. It reads the whole table and every order there.
     Balance(BalanceArgs),
+    /// Erase what is kept of one customer's personal data. It reads the whole table.
+    Erase(EraseArgs),
     /// Check credentials, clock, secrets, webhooks, queues and the sweep; with --deep, send a webhook of our own through.
     Doctor(DoctorArgs),
     /// Print the completions for a shell.
@@ -113,6 +116,14 @@ mod tests {
         assert!(Cli::try_parse_from(["rescue", "balance", "--metric", "--json"]).is_err());
         assert!(Cli::try_parse_from(["rescue", "doctor", "--deep", "--merchant", "acme"]).is_ok());
         assert!(Cli::try_parse_from(["rescue", "doctor", "--merchant", "acme"]).is_err());
+        assert!(
+            Cli::try_parse_from(["rescue", "erase", "--merchant", "acme"]).is_err(),
+            "whose must be said"
+        );
+        assert!(
+            Cli::try_parse_from(["rescue", "erase", "--merchant", "acme", "--email", "a@example.com"])
+                .is_ok()
+        );
         assert!(Cli::try_parse_from(["rescue", "send"]).is_err());
         assert!(Cli::try_parse_from(["rescue", "send", "--columns"]).is_ok());
     }

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod confirm;
 pub mod deployment;
 pub mod doctor;
+pub mod erase;
 pub mod orders;
 pub mod outcome;
 pub mod parked;
@@ -55,6 +56,7 @@ pub async fn run(cli: &Cli, now: Timestamp) -> Result<Done, Failure> {
         | Command::Webhook(_)
         | Command::Report(_)
         | Command::Balance(_)
+        | Command::Erase(_)
         | Command::Order(_) => on_deployment(cli, now).await,
     }
 }
@@ -72,6 +74,7 @@ async fn on_deployment(cli: &Cli, now: Timestamp) -> Result<Done, Failure> {
         }
         Command::Report(args) => report::report(args, &deployment).await,
         Command::Order(args) => orders::order(args, &deployment, consent).await,
+        Command::Erase(args) => erase::erase(args, &deployment, consent, now).await,
         Command::Balance(args) => balance::balance(args, &deployment, now).await,
         // Dealt with by [`run`].
         Command::Doctor(_) | Command::Completions { .. } | Command::ExitCodes => {

@@ -1,6 +1,7 @@
 //! The table in DynamoDB.
 
 mod compile;
+mod erase;
 mod export;
 mod facts;
 mod history;
@@ -17,5 +18,6 @@ mod transmission;
 
 #[cfg(feature = "measure")]
 pub use compile::compiled;
+pub use erase::ERASED;
 pub use export::{Books, ParkedItem, count_by_status, export, merchants, parked_things};
 pub use table::DynamoTable;

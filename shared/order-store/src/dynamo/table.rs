@@ -80,7 +80,7 @@ impl DynamoTable {
         self.settle_item(key, rearm(key, was_due, due)).await
     }
 
-    async fn settle_item(&self, key: &ParkedKey, settle: Settle) -> Result<bool, StoreError> {
+    pub(super) async fn settle_item(&self, key: &ParkedKey, settle: Settle) -> Result<bool, StoreError> {
         let sent = self
             .client
             .update_item()

@@ -18,11 +18,13 @@ use serde_json::json;
 use crate::confirm::Consent;
 use crate::deployment::Deployment;
 use crate::outcome::{Done, Exit, Failure, table};
+pub(crate) use mover::Letters;
 use mover::foresee as foresee_ends;
 use mover::{Counts, End, Ended, carry_out, count};
-use plan::{Known, Letter, Planned, Rules, order_of, plan, wanted};
+pub(crate) use plan::Letter;
+use plan::{Known, Planned, Rules, order_of, plan, wanted};
 pub(crate) use plan::{Verdict, foresee};
-use queues::DeadLetters;
+pub(crate) use queues::DeadLetters;
 
 /// The queues whose dead letters can be moved back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -17,7 +17,7 @@ const WAIT_SECONDS: i32 = 1;
 const EMPTY_ANSWERS: u32 = 2;
 
 /// A queue and its dead letters.
-pub(super) struct DeadLetters {
+pub(crate) struct DeadLetters {
     client: Client,
     live: String,
     dead: String,
@@ -25,12 +25,12 @@ pub(super) struct DeadLetters {
 }
 
 impl DeadLetters {
-    pub(super) fn new(client: Client, live: &str, dead: &str, hold_seconds: i32) -> Self {
+    pub(crate) fn new(client: Client, live: &str, dead: &str, hold_seconds: i32) -> Self {
         Self { client, live: live.to_owned(), dead: dead.to_owned(), hold_seconds }
     }
 
     /// Receives every letter once and hides it.
-    pub(super) async fn receive_all(&self) -> Result<Vec<Letter>, Failure> {
+    pub(crate) async fn receive_all(&self) -> Result<Vec<Letter>, Failure> {
         let (mut letters, mut empty) = (BTreeMap::new(), 0);
         let mut arrived = 0_usize;
         while empty < EMPTY_ANSWERS && letters.len() < LETTERS_MAX {
@@ -62,7 +62,7 @@ impl DeadLetters {
     }
 
     /// Lets others see all of them again. Where that fails they come back by themselves.
-    pub(super) async fn release_all(&self, letters: &[Letter]) {
+    pub(crate) async fn release_all(&self, letters: &[Letter]) {
         for letter in letters {
             if let Err(failure) = self.release(letter).await {
                 eprintln!("message {} is seen again when the hold is over: {failure}", letter.id);
