@@ -215,6 +215,12 @@ class Template(unittest.TestCase):
         lease = re.search(r"CLAIM_LEASE: SignedDuration = SignedDuration::from_secs\((\d+)\)", settings)
         self.assertGreater(int(lease.group(1)), evaluate)
 
+    def test_a_submission_s_message_ends_with_its_last_delivery(self):
+        settings = (HERE / "../functions/evaluate-submission/src/settings.rs").read_text()
+        deliveries = re.search(r"DELIVERIES_MAX: u32 = (\d+);", settings)
+        redrive = self.properties("EvaluationsQueue")["RedrivePolicy"]
+        self.assertEqual(int(deliveries.group(1)), redrive["maxReceiveCount"])
+
     def test_a_transmission_is_parked_for_its_age_before_it_has_failed_on_every_delivery(self):
         parameters = self.source["Parameters"]
         *first, last = map(int, parameters["TransmissionRetrySeconds"]["Default"].split(","))

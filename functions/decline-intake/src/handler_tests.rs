@@ -121,6 +121,7 @@ fn what_is_the_same_on_each_delivery_names_the_message() {
         body: "{}".to_owned(),
         receipt: receipt.to_owned(),
         sent_at_millis: Some(1_795_255_200_000),
+        deliveries: None,
     };
     let first = message(record("first"));
     assert_eq!(first, message(record("second")));

@@ -21,7 +21,7 @@ use models::text::Text;
 use order_store::StoreError;
 use order_store::capability::{Claimed, FindMerchant, Recorded, Submit};
 
-use crate::settings::SubmissionRules;
+use crate::settings::{DELIVERIES_MAX, SubmissionRules};
 
 /// What the function does its work with.
 #[derive(Debug)]
@@ -74,6 +74,22 @@ pub enum SubmitError {
     NotSent(String),
 }
 
+impl SubmitError {
+    /// Whether the order says all that the message could, and is in the index of what is due: looked at without the message.
+    const fn leaves_the_order_due(&self) -> bool {
+        match self {
+            Self::Held | Self::Unknown(_) | Self::NotSent(_) => true,
+            // What is wrong lies outside the order, and nothing was recorded in it.
+            Self::Message(_)
+            | Self::NoOrder
+            | Self::NoMerchant
+            | Self::NoRequest
+            | Self::Store(_)
+            | Self::Secret(_) => false,
+        }
+    }
+}
+
 impl<S, Q, M, K, P, R> Submission<S, Q, M, K, P, R>
 where
     S: Submit,
@@ -83,11 +99,26 @@ where
     P: Evaluate,
     R: Clock + Random,
 {
-    /// Submits the order that a message names. Returns once the outcome is recorded.
+    /// Submits the order that a message names. Returns once the outcome is recorded, or once the message has done all it can
+    /// for an order that stays due.
     ///
     /// # Errors
     /// See [`SubmitError`]: the message must be delivered again.
     pub async fn submit(&self, record: Record) -> Result<(), SubmitError> {
+        match self.try_to_submit(&record).await {
+            // That FlexFactor is busy for an hour is no reason for a dead letter, which people would have to look at.
+            Err(error)
+                if error.leaves_the_order_due()
+                    && record.deliveries.is_some_and(|count| count >= DELIVERIES_MAX) =>
+            {
+                tracing::warn!(message_id = record.id, %error, "the message ends here; the sweep goes on with its order");
+                Ok(())
+            }
+            tried => tried,
+        }
+    }
+
+    async fn try_to_submit(&self, record: &Record) -> Result<(), SubmitError> {
         let message: OrderMessage = serde_json::from_str(&record.body).map_err(SubmitError::Message)?;
         let key = message.key();
         // Everything that can be missing is fetched before the claim: a claim without a call helps nobody.
@@ -100,8 +131,8 @@ where
             now,
         };
         match self.store.claim(&key, &claim, &self.rules.times).await? {
-            Claimed::Granted(order) => self.attempt(&record, &order, &merchant, &secret).await,
-            Claimed::Refused(why) => self.refused(&record, &key, why).await,
+            Claimed::Granted(order) => self.attempt(record, &order, &merchant, &secret).await,
+            Claimed::Refused(why) => self.refused(record, &key, why).await,
         }
     }
 

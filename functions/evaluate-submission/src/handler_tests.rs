@@ -24,6 +24,9 @@ use serde_json::{Value, json};
 
 use super::*;
 
+#[path = "delivery_tests.rs"]
+mod deliveries;
+
 struct Surroundings(Mutex<(Timestamp, u8)>);
 
 impl Clock for Surroundings {
@@ -154,10 +157,14 @@ async fn submission(mode: &str, answers: impl IntoIterator<Item = Answer<Evaluat
     }
 }
 
+fn delivery(order_id: &str, deliveries: Option<u32>) -> Record {
+    let body = json!({ "merchant": "acme", "order_id": order_id }).to_string();
+    Record { id: "m".into(), body, receipt: "r".into(), sent_at_millis: None, deliveries }
+}
+
 impl TestSubmission {
     async fn run(&self) -> Result<(), SubmitError> {
-        let body = r#"{"merchant":"acme","order_id":"INV-1001-r1"}"#.to_owned();
-        self.submit(Record { id: "m".into(), body, receipt: "r".into(), sent_at_millis: None }).await
+        self.submit(delivery("INV-1001-r1", None)).await
     }
 
     async fn order(&self) -> Order {
@@ -383,7 +390,7 @@ async fn a_poison_message_fails_and_nothing_is_claimed_for_a_merchant_that_is_go
         (r#"{"merchant":"nobody","order_id":"INV-1001-r1"}"#, "not configured"),
         (r#"{"merchant":"acme","order_id":"INV-404"}"#, "not stored"),
     ] {
-        let record = Record { id: "m".into(), body: body.into(), receipt: "r".into(), sent_at_millis: None };
+        let record = Record { body: body.into(), ..delivery("", None) };
         let error = submission.submit(record).await.unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }

@@ -9,6 +9,9 @@ use models::submission::Times;
 /// still be at work is never taken over.
 pub const CLAIM_LEASE: SignedDuration = SignedDuration::from_secs(90);
 
+/// How often a message is delivered (`maxReceiveCount` of the queue, infra/template.yaml).
+pub const DELIVERIES_MAX: u32 = 8;
+
 /// The times around a submission.
 #[derive(Debug, Clone)]
 pub struct SubmissionRules {

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::str::FromStr;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::FutureExt as _;
@@ -21,15 +22,21 @@ pub struct Record {
     pub receipt: String,
     /// When the message was sent, in milliseconds since 1970: the same on each delivery.
     pub sent_at_millis: Option<i64>,
+    /// How often the message was delivered, this time included; none where the queue does not say.
+    pub deliveries: Option<u32>,
 }
 
 impl From<SqsMessage> for Record {
     fn from(message: SqsMessage) -> Self {
+        fn attribute<T: FromStr>(message: &SqsMessage, name: &str) -> Option<T> {
+            message.attributes.get(name)?.parse().ok()
+        }
         Self {
+            sent_at_millis: attribute(&message, "SentTimestamp"),
+            deliveries: attribute(&message, "ApproximateReceiveCount"),
             id: message.message_id.unwrap_or_default(),
             body: message.body.unwrap_or_default(),
             receipt: message.receipt_handle.unwrap_or_default(),
-            sent_at_millis: message.attributes.get("SentTimestamp").and_then(|millis| millis.parse().ok()),
         }
     }
 }

@@ -29,7 +29,7 @@ pub struct Answer {
 
 /// Who watches. What faults keep from being sent on is not seen.
 pub trait Observe: Send + Sync {
-    /// Is there before a request is sent on and after it was answered: it awaits `sent`, which does both.
+    /// Is there before a request is sent on and after it was answered: it awaits `sent`, which does both, or answers itself.
     fn around<'a>(
         &'a self,
         call: &'a Call,

@@ -243,7 +243,7 @@ fn event(order_id: &str, kind: EventKind, name: &str) -> OrderEvent {
 
 fn record(what: DueThing, as_of: Timestamp) -> Record {
     let body = serde_json::to_string(&DueMessage { what, as_of }).unwrap();
-    Record { id: "m".to_owned(), body, receipt: "r".to_owned(), sent_at_millis: None }
+    Record { id: "m".to_owned(), body, receipt: "r".to_owned(), sent_at_millis: None, deliveries: None }
 }
 
 impl Tested {

@@ -62,7 +62,13 @@ async fn an_event_that_fits_no_order_stays_parked_when_its_schedule_is_used_up()
 #[tokio::test]
 async fn a_message_that_names_nothing_is_an_error_and_an_order_that_is_gone_is_not() {
     let tested = tested();
-    let nonsense = Record { id: "m".into(), body: "{}".into(), receipt: "r".into(), sent_at_millis: None };
+    let nonsense = Record {
+        id: "m".into(),
+        body: "{}".into(),
+        receipt: "r".into(),
+        sent_at_millis: None,
+        deliveries: None,
+    };
     assert!(matches!(tested.reconcile(nonsense).await, Err(ReconcileError::Message(_))));
     let gone = OrderMessage { merchant: "acme".parse().unwrap(), order_id: "gone".parse().unwrap() };
     assert!(tested.reconcile(record(DueThing::Order(gone), start())).await.is_ok());

@@ -159,6 +159,7 @@ impl TestRelay {
             body: body.to_string(),
             receipt: "r".to_owned(),
             sent_at_millis: Some(1_795_255_200_000),
+            deliveries: None,
         };
         self.relay(record).await
     }

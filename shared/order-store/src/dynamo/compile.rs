@@ -9,7 +9,7 @@ use models::ids::OrderKey;
 use models::order::Facet;
 use models::status::Status;
 
-use super::item::{attr, number, refunds_attributes, text, time, totals_attributes, wish_attributes};
+use super::item::{SCHEMA, attr, number, refunds_attributes, text, time, totals_attributes, wish_attributes};
 use super::key::{due_shard, order as order_key, shard_name};
 
 /// The expressions of an update, with their names and values.
@@ -24,8 +24,7 @@ pub(super) struct Update {
 /// Compiles `change` for the order under `key`.
 pub(super) fn compile(key: &OrderKey, change: &Change) -> Update {
     let mut expressions = Expressions::default();
-    let exists = expressions.name(attr::PK);
-    let mut conditions = vec![format!("attribute_exists({exists})")];
+    let mut conditions = vec![expressions.known_schema()];
     conditions.extend(expressions.status_condition(change));
     conditions.extend(change.guards.iter().map(|guard| expressions.condition(guard)));
 
@@ -96,6 +95,16 @@ impl Expressions {
     fn remove(&mut self, attribute: &str) {
         let name = self.name(attribute);
         self.removes.push(name);
+    }
+
+    /// That the order exists, and in a form that this version knows. An update is written before its item is read: without this a
+    /// version that was moved back to would change orders of a later one by its own rules, and only then find that it can't
+    /// read them. It stands in the place of `attribute_exists`, since a comparison with an attribute that is not there fails:
+    /// no write costs more for it, and no read comes before it. A refused order comes back with the refusal, and reading that
+    /// tells the schema.
+    fn known_schema(&mut self) -> String {
+        let (schema, known) = (self.name(attr::SCHEMA), self.value(number(SCHEMA)));
+        format!("{schema} <= {known}")
     }
 
     fn status_condition(&mut self, change: &Change) -> Option<String> {

@@ -33,7 +33,7 @@ pub(super) fn from_entry(entry: &Entry) -> Item {
 /// Reads an entry from its item. Whether it is genuine is for `models::history::verify` to say.
 pub(super) fn to_entry(item: &Item) -> Result<Entry, StoreError> {
     let key = to_key(item)?;
-    let read = Reader { item, name: key.to_string() };
+    let read = Reader::of(item, key.to_string())?;
     let holds_request = item.get(attr::HOLDS_REQUEST).and_then(|value| value.as_bool().ok());
     let holds_request = holds_request.ok_or_else(|| read.corrupt("holds_request is malformed"))?;
     Ok(Entry {

@@ -244,7 +244,7 @@ pub(super) fn to_key(item: &Item) -> Result<OrderKey, StoreError> {
 /// Reads an order from its item.
 pub(super) fn to_order(item: &Item) -> Result<Order, StoreError> {
     let key = to_key(item)?;
-    let read = Reader { item, name: key.to_string() };
+    let read = Reader::of(item, key.to_string())?;
     let request = read.request()?;
     let State {
         status,

@@ -38,7 +38,7 @@ impl ReadKey for DynamoTable {
         key: Fingerprint,
     ) -> Result<Option<Timestamp>, StoreError> {
         let item = self.get(key::webhook_key(merchant, key)).await?;
-        let read = |item| Reader { item, name: format!("webhook key {key} of {merchant}") }.parsed(SEEN_AT);
+        let read = |item| Reader::of(item, format!("webhook key {key} of {merchant}"))?.parsed(SEEN_AT);
         item.as_ref().map(read).transpose()
     }
 }

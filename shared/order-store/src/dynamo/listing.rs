@@ -41,7 +41,7 @@ fn from_listing(listing: &Listing) -> Result<Item, StoreError> {
 
 fn to_listing(item: &Item) -> Result<Listing, StoreError> {
     let key = to_key(item)?;
-    let read = Reader { item, name: key.to_string() };
+    let read = Reader::of(item, key.to_string())?;
     let word: String = read.parsed(attr::INSTRUCTION)?;
     let instruction = Instruction::deserialize(StrDeserializer::<WordError>::new(&word))
         .map_err(|_| read.corrupt("instruction is malformed"))?;

@@ -63,7 +63,7 @@ pub(super) fn from_parked(parked: &Parked) -> Result<Item, StoreError> {
 
 /// Reads a parked thing from its item.
 pub(super) fn to_parked(key: ParkedKey, item: &Item) -> Result<Parked, StoreError> {
-    let read = Reader { item, name: format!("parked {}", key.id) };
+    let read = Reader::of(item, format!("parked {}", key.id))?;
     let sentence: String = read.parsed(name::SENTENCE)?;
     let why = match rule(&read)? {
         None => Why::Sentence(sentence),
@@ -91,7 +91,7 @@ pub(super) fn to_parked(key: ParkedKey, item: &Item) -> Result<Parked, StoreErro
 
 /// Reads from its item what is told of a parked thing; the copy is not looked at.
 pub(super) fn to_parked_decline(key: ParkedKey, item: &Item) -> Result<ParkedDecline, StoreError> {
-    let read = Reader { item, name: format!("parked {}", key.id) };
+    let read = Reader::of(item, format!("parked {}", key.id))?;
     Ok(ParkedDecline { order_id: read.optional(name::ORDER_ID)?, rule: rule(&read)?, key })
 }
 

@@ -13,18 +13,30 @@ use models::refund::Totals;
 use models::wish::Wish;
 use serde::de::DeserializeOwned;
 
-use super::item::{Item, attr};
+use super::item::{Item, SCHEMA, attr};
 use super::packed::unpack;
 use crate::table::StoreError;
 
 /// Reads attributes of an item. What fails is named by its attribute, never by its value.
 pub(super) struct Reader<'a> {
-    pub(super) item: &'a Item,
+    item: &'a Item,
     /// The item's name in errors.
-    pub(super) name: String,
+    name: String,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// A reader of an item that this version knows. What a later one wrote may mean something else, even where it can be parsed.
+    pub(super) fn of(item: &'a Item, name: String) -> Result<Self, StoreError> {
+        let read = Self { item, name };
+        match read.parsed::<u64>(attr::SCHEMA)? {
+            schema if schema > SCHEMA => {
+                let why = format!("its schema is {schema}, and this version reads up to {SCHEMA}");
+                Err(read.corrupt(why))
+            }
+            _ => Ok(read),
+        }
+    }
+
     pub(super) fn corrupt(&self, why: impl ToString) -> StoreError {
         StoreError::Corrupt { item: self.name.clone(), why: why.to_string() }
     }

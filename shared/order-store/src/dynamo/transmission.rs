@@ -59,7 +59,7 @@ pub(super) fn to_relayed(item: &Item) -> Result<Relayed, StoreError> {
         item: "transmission".to_owned(),
         why: "its key is no transmission's".to_owned(),
     })?;
-    let read = Reader { item, name: format!("transmission of {}", key.merchant) };
+    let read = Reader::of(item, format!("transmission of {}", key.merchant))?;
     let keep_until: i64 = read.parsed(attr::TTL)?;
     Ok(Relayed {
         order_id: read.parsed(name::ORDER_ID)?,
