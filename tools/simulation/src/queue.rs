@@ -139,6 +139,7 @@ impl Queue {
         received.receipt_handle = Some(id.to_string());
         received.body = Some(message.body.clone());
         received.attributes.insert("SentTimestamp".to_owned(), message.sent_at.to_string());
+        received.attributes.insert("ApproximateReceiveCount".to_owned(), message.receives.to_string());
         lock(&self.state).put(id, message);
         Some(received)
     }

@@ -52,12 +52,12 @@ type Told = (String, Option<String>);
 
 fn tree(arguments: &[&str]) -> Result<BTreeMap<Named, Told>> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["tree", "--locked", "--prefix", "none", "--no-dedupe", "--format", "{p}|{l}"]);
+    command.args(["tree", "--locked", "--prefix", "none", "--format", "{p}|{l}"]);
     let output = command.args(arguments).output().context("starting cargo")?;
     ensure!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout)?;
-    // A line is empty between two packages that were asked for.
-    let lines = text.lines().filter(|line| !line.is_empty());
+    // A line is empty between two packages that were asked for, and marked where the crate stood in an earlier one.
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.ends_with(" (*)"));
     let crates = lines.map(|line| read_line(line).with_context(|| format!("cargo tree said {line:?}")));
     crates.filter_map(Result::transpose).collect()
 }
