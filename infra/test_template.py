@@ -201,8 +201,8 @@ class Template(unittest.TestCase):
         self.assertLess(call_seconds, evaluate)
         # Here a sixth call to AWS: configuration, secret, three writes, and the message's visibility.
         self.assertLess(1.5 * wait_millis / 1000 + 18, self.properties("TransmitRelayFunction")["Timeout"])
-        # The longest look asks for the list, the order and its outcome.
-        look_seconds = 3 * 1.5 * wait_millis / 1000 + 12
+        # The longest look cancels, and asks for the list, the order and its outcome.
+        look_seconds = 4 * 1.5 * wait_millis / 1000 + 12
         self.assertLess(look_seconds, self.properties("OrderReconcileFunction")["Timeout"])
         # A refund asks for the order and makes one call; then the store is written to twice. API Gateway waits for 30 s.
         wait_millis = self.source["Parameters"]["ApiProviderTimeoutMillis"]["MaxValue"]

@@ -3,11 +3,15 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 /// What present code writes.
 pub(crate) const PRESENT: u64 = 2;
 /// All that was ever written. A file is never changed once another schema has taken its place.
 pub(crate) const ALL: [u64; 2] = [1, PRESENT];
+
+/// SHA-256 of the files that are never changed.
+const EARLIER: [(u64, &str); 1] = [(1, "e2d0359e465f895872cf6afd17ee9dd5f9f4a548435fc13a81100d0a6318507b")];
 
 fn path(schema: u64) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("golden/items/schema-{schema}.jsonl"))
@@ -19,6 +23,17 @@ pub(crate) fn read(schema: u64) -> Vec<Value> {
     let items: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(!items.is_empty());
     items
+}
+
+/// Holds the files of earlier schemas to what they were.
+pub(crate) fn hold_earlier() {
+    let pinned: Vec<_> = EARLIER.iter().map(|(schema, _)| *schema).chain([PRESENT]).collect();
+    assert_eq!(pinned, ALL, "every schema but the present one has its hash here");
+    for (schema, hash) in EARLIER {
+        let read = Sha256::digest(std::fs::read(path(schema)).unwrap());
+        let read: String = read.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(read, hash, "schema-{schema}.jsonl is what tables in the field hold, and never changes");
+    }
 }
 
 /// Names of the items that one has and the other has not, or otherwise.

@@ -12,6 +12,11 @@ mod newer;
 mod read;
 mod table;
 
+#[test]
+fn what_earlier_schemas_wrote_stays_as_it_was() {
+    golden::hold_earlier();
+}
+
 /// So that what is written can't change unnoticed: see `golden::hold`.
 #[tokio::test]
 async fn the_items_are_written_as_they_were() {

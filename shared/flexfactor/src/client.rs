@@ -242,3 +242,22 @@ async fn body_of(mut response: Response) -> Result<Vec<u8>, Lost> {
     }
     Ok(body)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A refusal of so many bytes.
+    async fn read(bytes: usize) -> Outcome<Vec<u8>> {
+        let (begin, end) = (r#"{"title":"no","pad":""#, r#""}"#);
+        let body = format!("{begin}{}{end}", "x".repeat(bytes - begin.len() - end.len()));
+        read_answer(axum::http::Response::builder().status(400).body(body).unwrap().into()).await
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_read_up_to_its_limit_and_no_further() {
+        let refused = Refused { http: 400, words: "no".to_owned() };
+        assert_eq!(read(ANSWER_BYTES_MAX).await, Outcome::Refused(refused));
+        assert_eq!(read(ANSWER_BYTES_MAX + 1).await, Outcome::Unknown(Lost::Malformed));
+    }
+}

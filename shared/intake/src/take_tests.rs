@@ -269,6 +269,8 @@ async fn unknown_and_missing_fields_are_named() {
 
 #[tokio::test]
 async fn a_message_that_is_too_large_is_refused_and_cut() {
+    let (_, refusal, _) = intake().refusal("x".repeat(models::decline::DECLINE_BYTES_MAX)).await;
+    assert_eq!(refusal.rule, Rule::NotJson, "read up to its limit");
     let (kind, refusal, parked) = intake().refusal("x".repeat(models::decline::DECLINE_BYTES_MAX + 1)).await;
     assert_eq!((kind, refusal.rule), (ParkedKind::Unparseable, Rule::TooLarge));
     assert!(parked.copy.len() <= COPY_BYTES_MAX);

@@ -114,8 +114,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn lines_tell_the_invocation_and_the_senders_trace_whatever_the_level() {
+    /// What is logged while the guard is held.
+    fn logged() -> (Lines, tracing::subscriber::DefaultGuard) {
         let lines = Lines::default();
         let writer = lines.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -126,7 +126,28 @@ mod tests {
             .with_max_level(tracing::Level::ERROR)
             .with_writer(move || writer.clone())
             .finish();
-        let _logging = tracing::subscriber::set_default(subscriber);
+        (lines, tracing::subscriber::set_default(subscriber))
+    }
+
+    #[tokio::test]
+    async fn a_message_of_a_queue_brings_its_senders_trace() {
+        let (lines, _logging) = logged();
+        let header = format!("Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=1");
+        let event = serde_json::json!({ "Records": [{
+            "messageId": "m-1", "body": "{}", "receiptHandle": "r", "messageAttributes": {},
+            "attributes": { "AWSTraceHeader": header }
+        }] });
+        let handle = |_| async {
+            tracing::error!("a line");
+            Ok::<_, String>(())
+        };
+        crate::batch::run(serde_json::from_value(event).unwrap(), handle).await;
+        assert_eq!((&lines.span()["trace"], &lines.span()["message_id"]), (&ROOT.into(), &"m-1".into()));
+    }
+
+    #[tokio::test]
+    async fn lines_tell_the_invocation_and_the_senders_trace_whatever_the_level() {
+        let (lines, _logging) = logged();
         let mut context = Context::default();
         context.request_id = "r-1".to_owned();
         context.xray_trace_id = Some(format!("Root={};Sampled=0", ROOT.replace('5', "6")));

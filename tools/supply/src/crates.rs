@@ -51,15 +51,20 @@ type Named = (String, String);
 type Told = (String, Option<String>);
 
 fn tree(arguments: &[&str]) -> Result<BTreeMap<Named, Told>> {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["tree", "--locked", "--prefix", "none", "--format", "{p}|{l}"]);
-    let output = command.args(arguments).output().context("starting cargo")?;
-    ensure!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout)?;
+    let text =
+        cargo(&[&["tree", "--locked", "--prefix", "none", "--format", "{p}|{l}"], arguments].concat())?;
     // A line is empty between two packages that were asked for, and marked where the crate stood in an earlier one.
     let lines = text.lines().filter(|line| !line.is_empty() && !line.ends_with(" (*)"));
     let crates = lines.map(|line| read_line(line).with_context(|| format!("cargo tree said {line:?}")));
     crates.filter_map(Result::transpose).collect()
+}
+
+/// What cargo prints.
+pub(crate) fn cargo(arguments: &[&str]) -> Result<String> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let output = command.args(arguments).output().context("starting cargo")?;
+    ensure!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?)
 }
 
 /// `name v1.2.3|MIT`, with what it is or where it comes from in brackets behind the version. Nothing for one of ours.

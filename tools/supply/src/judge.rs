@@ -1,6 +1,6 @@
 //! Holds the crates to the policy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crates::Crate;
 use crate::policy::Policy;
@@ -39,6 +39,17 @@ pub(crate) fn problems(crates: &[Crate], policy: &Policy) -> Vec<String> {
     problems
 }
 
+/// Which crates are taken with their default features though they may not be, and which exceptions are none.
+pub(crate) fn feature_problems(with_defaults: &BTreeSet<String>, policy: &Policy) -> Vec<String> {
+    let known: BTreeSet<_> = policy.defaults.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let too_many = with_defaults.difference(&known);
+    let unneeded = known.difference(with_defaults);
+    too_many
+        .map(|name| format!("{name}: it is taken with its default features."))
+        .chain(unneeded.map(|name| format!("{name}: its default features are not taken any more.")))
+        .collect()
+}
+
 fn licence_problem(one: &Crate, policy: &Policy) -> Option<String> {
     let Crate { licence, .. } = one;
     if licence.is_empty() {
@@ -58,6 +69,7 @@ mod tests {
     const POLICY: Policy = Policy {
         licences: &["MIT", "Apache-2.0 WITH LLVM-exception"],
         banned: &[("ring", "one TLS stack")],
+        defaults: &[("serde", "std"), ("gone", "std")],
         twice: &[("syn", "macros are moving to the newer one")],
     };
 
@@ -83,6 +95,16 @@ mod tests {
             ("target", "1.0.0", "Apache-2.0 WITH LLVM-exception"),
         ];
         assert_eq!(judged(&crates), [""; 0]);
+    }
+
+    #[test]
+    fn default_features_are_told_unless_they_are_known() {
+        let taken = BTreeSet::from(["serde".to_owned(), "reqwest".to_owned()]);
+        let expected = [
+            "reqwest: it is taken with its default features.",
+            "gone: its default features are not taken any more.",
+        ];
+        assert_eq!(feature_problems(&taken, &POLICY), expected);
     }
 
     #[test]

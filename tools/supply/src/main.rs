@@ -1,7 +1,8 @@
 //! `supply`: lists the crates that are built with their licences, and those that are there in more than one version; fails
-//! where one is against the rules of `policy.rs`. Run it at the workspace's root.
+//! where one, or how it is taken, is against the rules of `policy.rs`. Run it at the workspace's root.
 
 mod crates;
+mod features;
 mod judge;
 mod policy;
 
@@ -27,7 +28,8 @@ fn run() -> Result<ExitCode> {
     let crates = crates::read()?;
     print_licences(&crates);
     print_duplicates(&crates);
-    let problems = judge::problems(&crates, &POLICY);
+    let mut problems = judge::problems(&crates, &POLICY);
+    problems.extend(judge::feature_problems(&features::with_defaults()?, &POLICY));
     let shipped = crates.iter().filter(|one| one.is_shipped).count();
     println!(
         "\n{} crates, {shipped} of them in functions; {} against the rules",

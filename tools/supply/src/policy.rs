@@ -10,6 +10,8 @@ pub(crate) struct Policy {
     pub(crate) licences: &'static [&'static str],
     /// Crates that may not be there, and why.
     pub(crate) banned: &'static [(&'static str, &'static str)],
+    /// Crates that may be taken with their default features, and what these are.
+    pub(crate) defaults: &'static [(&'static str, &'static str)],
     /// Crates that may be there in more than one version, and who keeps the older one.
     pub(crate) twice: &'static [(&'static str, &'static str)],
 }
@@ -32,6 +34,22 @@ pub(crate) const POLICY: Policy = Policy {
         ("native-tls", "one TLS stack: rustls with aws-lc-rs"),
         ("openssl-sys", "one TLS stack: rustls with aws-lc-rs"),
         ("ring", "one TLS stack: rustls with aws-lc-rs"),
+    ],
+    defaults: &[
+        ("anyhow", "std"),
+        ("base64", "std"),
+        ("csv", "none"),
+        ("hmac", "none"),
+        ("md5", "std"),
+        ("rustls-native-certs", "none"),
+        ("schemars", "derive and std; tests and tools only"),
+        ("secrecy", "none"),
+        ("serde", "std"),
+        ("serde_json", "std"),
+        ("serde_path_to_error", "none"),
+        ("serde_yaml_ng", "none"),
+        ("sha2", "alloc, and object ids"),
+        ("thiserror", "std"),
     ],
     twice: &[
         ("base64", "lambda_runtime and aws_lambda_events are at 0.22, hyper-util is at 0.23"),

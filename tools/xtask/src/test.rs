@@ -75,7 +75,10 @@ fn plan(project: &Project, extent: Extent) -> Vec<(&'static str, Command)> {
         ("template: our own rules", python_tests(project, "infra", "test_*.py")),
         ("template: the rules of cfn-lint and checkov, as it is deployed", check_policies(project)),
         ("local stack: corrections", python_tests(project, "tools/local-stack/python", "test_launcher.py")),
-        ("supply chain: licences, duplicates, sources", project.cargo(&["run", "--quiet", "-p", "supply"])),
+        (
+            "supply chain: licences, duplicates, sources, features",
+            project.cargo(&["run", "--quiet", "-p", "supply"]),
+        ),
         ("clippy", clippy(project)),
         ("documentation", documentation(project)),
         ("unit and property tests", project.cargo(&["test", "--workspace", "--no-fail-fast"])),
