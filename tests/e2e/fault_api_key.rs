@@ -115,7 +115,7 @@ async fn an_api_key_is_rotated_and_no_call_fails_for_it() {
 #[ignore = "needs MiniStack: cargo xtask test"]
 async fn orders_wait_while_the_api_key_is_revoked_and_are_submitted_once_the_secret_has_another() {
     // Long enough that a message has deliveries left when the secret is read again, ten seconds after it was read.
-    let options = RigOptions::new("fault-api-key-revoked").parameter("SubmissionRetrySeconds", "3,5,5,5");
+    let options = RigOptions::new("fault-api-key-revoked").parameter("SubmissionRetrySeconds", "5,10");
     let mut it = Rehearsal::begin(options).await;
     let (old, new) = (it.old, it.new);
     it.send(4).await;

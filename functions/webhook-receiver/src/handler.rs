@@ -60,7 +60,8 @@ where
     K: FindSecret,
     C: Clock,
 {
-    /// Takes one request. Any answer but [`Answer::Taken`] means that nothing was done.
+    /// Takes one request. Any answer but [`Answer::Taken`] means that nothing was done to an order and nothing kept of the
+    /// webhook.
     pub async fn receive(&self, request: &Request) -> Answer {
         let Some(merchant) = merchant_of(request) else { return Answer::UnknownMerchant };
         let environment = match self.merchants.find_merchant(&merchant).await {

@@ -112,6 +112,9 @@ mod tests {
         assert!(
             Cli::try_parse_from(["rescue", "webhook", "replay", "--parked", "a", "--recorded", "b"]).is_err()
         );
+        assert!(
+            Cli::try_parse_from(["rescue", "parked", "show", "-/2026/refused/1", "--json"]).unwrap().json
+        );
         assert!(Cli::try_parse_from(["rescue", "balance", "--metric"]).is_ok());
         assert!(Cli::try_parse_from(["rescue", "balance", "--metric", "--json"]).is_err());
         assert!(Cli::try_parse_from(["rescue", "doctor", "--deep", "--merchant", "acme"]).is_ok());

@@ -22,6 +22,8 @@ pub enum ParkedCommand {
     /// Show one parked thing with its redacted copy.
     Show {
         /// Its name as `list` shows it, or the message's own id where only one thing has it.
+        // The name of what has no merchant begins with one.
+        #[arg(allow_hyphen_values = true)]
         name: String,
     },
 }

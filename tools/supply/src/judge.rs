@@ -29,13 +29,25 @@ pub(crate) fn problems(crates: &[Crate], policy: &Policy) -> Vec<String> {
     }
     let duplicates = duplicates(crates);
     for (name, versions) in &duplicates {
-        let versions: Vec<_> = versions.iter().map(|one| one.version.as_str()).collect();
-        if !policy.twice.iter().any(|(known, _)| known == name) {
-            problems.push(format!("{name}: there is more than one version of it ({}).", versions.join(", ")));
+        let shipped = versions.iter().filter(|one| one.is_shipped).count();
+        let known = policy.twice.iter().find(|known| known.name == *name);
+        let (all_max, shipped_max) = known.map_or((1, 1), |known| known.versions);
+        if versions.len() > all_max || shipped > shipped_max.max(1) {
+            let all: Vec<_> = versions.iter().map(|one| one.version.as_str()).collect();
+            problems.push(format!(
+                "{name}: too many versions of it ({}; {shipped} in functions).",
+                all.join(", ")
+            ));
         }
     }
-    let unneeded = policy.twice.iter().filter(|(name, _)| !duplicates.contains_key(name));
-    problems.extend(unneeded.map(|(name, _)| format!("{name}: this exception is no longer needed.")));
+    for known in policy.twice {
+        let found = duplicates.get(known.name).map_or((1, 0), |versions| {
+            (versions.len(), versions.iter().filter(|one| one.is_shipped).count())
+        });
+        if found.0 < known.versions.0 || found.1 < known.versions.1 {
+            problems.push(format!("{}: this exception is no longer needed, or not for so many.", known.name));
+        }
+    }
     problems
 }
 
@@ -66,11 +78,13 @@ fn licence_problem(one: &Crate, policy: &Policy) -> Option<String> {
 mod tests {
     use super::*;
 
+    use crate::policy::Twice;
+
     const POLICY: Policy = Policy {
         licences: &["MIT", "Apache-2.0 WITH LLVM-exception"],
         banned: &[("ring", "one TLS stack")],
         defaults: &[("serde", "std"), ("gone", "std")],
-        twice: &[("syn", "macros are moving to the newer one")],
+        twice: &[Twice { name: "syn", versions: (2, 1), why: "macros are moving to the newer one" }],
     };
 
     fn judged(crates: &[(&str, &str, &str)]) -> Vec<String> {
@@ -81,7 +95,7 @@ mod tests {
                 version: (*version).to_owned(),
                 licence: (*licence).to_owned(),
                 elsewhere: (*name == "elsewhere").then(|| "(https://example.com/elsewhere.git)".to_owned()),
-                is_shipped: false,
+                is_shipped: *version == "3.0.0",
             })
             .collect();
         problems(&crates, &POLICY)
@@ -95,6 +109,16 @@ mod tests {
             ("target", "1.0.0", "Apache-2.0 WITH LLVM-exception"),
         ];
         assert_eq!(judged(&crates), [""; 0]);
+    }
+
+    #[test]
+    fn an_exception_holds_for_so_many_versions_and_no_more() {
+        let syn = |version| ("syn", version, "MIT");
+        assert_eq!(judged(&[syn("2.0.0"), syn("3.0.0")]), [""; 0]);
+        let told = ["syn: too many versions of it (1.0.0, 2.0.0, 3.0.0; 1 in functions)."];
+        assert_eq!(judged(&[syn("1.0.0"), syn("2.0.0"), syn("3.0.0")]), told);
+        let told = ["syn: this exception is no longer needed, or not for so many."];
+        assert_eq!(judged(&[syn("1.0.0"), syn("2.0.0")]), told, "none of them is in functions");
     }
 
     #[test]
@@ -125,8 +149,8 @@ mod tests {
             "odd 1.0.0: its licence none of your business can't be read: ",
             "ring 0.17.0: one TLS stack.",
             "silent 1.0.0: it names no licence.",
-            "twice: there is more than one version of it (1.0.0, 2.0.0).",
-            "syn: this exception is no longer needed.",
+            "twice: too many versions of it (1.0.0, 2.0.0; 0 in functions).",
+            "syn: this exception is no longer needed, or not for so many.",
         ];
         assert_eq!(told.len(), begins.len(), "{told:#?}");
         for (told, begin) in told.iter().zip(begins) {

@@ -2,8 +2,8 @@
 //! where one, or how it is taken, is against the rules of `policy.rs`. Run it at the workspace's root.
 
 mod crates;
-mod features;
 mod judge;
+mod manifests;
 mod policy;
 
 use std::collections::BTreeMap;
@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::crates::Crate;
+use crate::manifests::Manifests;
 use crate::policy::POLICY;
 
 fn main() -> ExitCode {
@@ -25,11 +26,12 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<ExitCode> {
-    let crates = crates::read()?;
+    let manifests = Manifests::read()?;
+    let crates = crates::read(&manifests.members)?;
     print_licences(&crates);
     print_duplicates(&crates);
     let mut problems = judge::problems(&crates, &POLICY);
-    problems.extend(judge::feature_problems(&features::with_defaults()?, &POLICY));
+    problems.extend(judge::feature_problems(&manifests.with_defaults, &POLICY));
     let shipped = crates.iter().filter(|one| one.is_shipped).count();
     println!(
         "\n{} crates, {shipped} of them in functions; {} against the rules",
@@ -56,7 +58,7 @@ fn print_duplicates(crates: &[Crate]) {
     println!("\nmore than one version");
     for (name, versions) in judge::duplicates(crates) {
         let versions: Vec<_> = versions.iter().map(|one| marked(one, &one.version)).collect();
-        let why = POLICY.twice.iter().find(|(known, _)| *known == name).map_or("", |(_, why)| *why);
+        let why = POLICY.twice.iter().find(|known| known.name == name).map_or("", |known| known.why);
         println!("  {name:<16} {:<32} {why}", versions.join(" "));
     }
 }

@@ -1,4 +1,4 @@
-//! What may be built in, and the exceptions, each with its reason. One that is no longer needed is told.
+//! What may be built in, and the exceptions, each with its reason. An exception that is no longer needed is told.
 
 use anyhow::{Result, anyhow};
 use spdx::{Expression, Licensee, ParseMode};
@@ -12,8 +12,23 @@ pub(crate) struct Policy {
     pub(crate) banned: &'static [(&'static str, &'static str)],
     /// Crates that may be taken with their default features, and what these are.
     pub(crate) defaults: &'static [(&'static str, &'static str)],
-    /// Crates that may be there in more than one version, and who keeps the older one.
-    pub(crate) twice: &'static [(&'static str, &'static str)],
+    /// Crates that may be there in more than one version.
+    pub(crate) twice: &'static [Twice],
+}
+
+/// A crate that may be there in more than one version.
+#[derive(Debug)]
+pub(crate) struct Twice {
+    pub(crate) name: &'static str,
+    /// In how many altogether, and in how many of what a function links or is built with.
+    pub(crate) versions: (usize, usize),
+    /// Who keeps the older one.
+    pub(crate) why: &'static str,
+}
+
+/// A line of the list below.
+const fn twice(name: &'static str, versions: (usize, usize), why: &'static str) -> Twice {
+    Twice { name, versions, why }
 }
 
 /// The rules of this project.
@@ -52,14 +67,14 @@ pub(crate) const POLICY: Policy = Policy {
         ("thiserror", "std"),
     ],
     twice: &[
-        ("base64", "lambda_runtime and aws_lambda_events are at 0.22, hyper-util is at 0.23"),
-        ("foldhash", "hashbrown's; tests and tools only"),
-        ("getrandom", "bolero and jsonschema are at 0.3; tests only"),
-        ("hashbrown", "dashmap, indexmap and referencing each have their own; one of them in functions"),
-        ("r-efi", "getrandom's; on no platform that anything is built for"),
-        ("rand", "bolero and stateright are at 0.9; tests only"),
-        ("rand_core", "rand's; tests only"),
-        ("syn", "macros are moving to 3; at build time only"),
+        twice("base64", (2, 2), "lambda_runtime and aws_lambda_events are at 0.22, hyper-util is at 0.23"),
+        twice("foldhash", (2, 0), "hashbrown's"),
+        twice("getrandom", (2, 1), "bolero and jsonschema are at 0.3"),
+        twice("hashbrown", (3, 1), "dashmap, indexmap and referencing each have their own"),
+        twice("r-efi", (2, 0), "getrandom's; on no platform that anything is built for"),
+        twice("rand", (2, 0), "bolero and stateright are at 0.9"),
+        twice("rand_core", (2, 0), "rand's"),
+        twice("syn", (2, 2), "macros are moving to 3; at build time only"),
     ],
 };
 

@@ -3,25 +3,19 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
 use models::parked::ParkedKey;
-use models::time::to_text;
 
 use super::item::{attr, text};
 use super::parked::{Settle, parked_attr};
 use super::table::DynamoTable;
 use crate::table::StoreError;
 
-/// How a copy begins that was erased: JSON, with the time after it.
-pub const ERASED: &str = r#"{"erased_at":"#;
-
 impl DynamoTable {
-    /// Empties a copy. Whether there was one: what is parked goes by itself when its time is over.
+    /// Puts `left` in the place of a copy. Whether there was one: what is parked goes by itself when its time is over.
     ///
     /// # Errors
     /// The table could not be written to.
-    pub async fn erase_copy(&self, key: &ParkedKey, now: Timestamp) -> Result<bool, StoreError> {
-        let copy = format!(r#"{ERASED}"{}"}}"#, to_text(now));
+    pub async fn erase_copy(&self, key: &ParkedKey, left: &str) -> Result<bool, StoreError> {
         let erase = Settle {
             update: "SET #copy = :copy".to_owned(),
             condition: "attribute_exists(#pk)".to_owned(),
@@ -29,7 +23,7 @@ impl DynamoTable {
                 ("#copy".to_owned(), parked_attr::COPY.to_owned()),
                 ("#pk".to_owned(), attr::PK.to_owned()),
             ]),
-            values: HashMap::from([(":copy".to_owned(), text(copy))]),
+            values: HashMap::from([(":copy".to_owned(), text(left))]),
         };
         self.settle_item(key, erase).await
     }

@@ -117,6 +117,15 @@ pub async fn count_by_status(client: &Client, table: &str) -> Result<BTreeMap<St
     Ok(counts)
 }
 
+/// Every order, in no order.
+///
+/// # Errors
+/// The table can't be read. What can't be read by this version is an error of its own and hides nothing else.
+pub async fn orders(client: &Client, table: &str) -> Result<Vec<Result<Order, StoreError>>, StoreError> {
+    let items = scan(client, table, "ORDER#").await?;
+    Ok(items.iter().filter(|item| item_key(item).sk == key::ORDER).map(to_order).collect())
+}
+
 /// Everything that is parked, oldest first, with the keys that name each thing.
 ///
 /// # Errors
@@ -165,6 +174,7 @@ async fn scan(client: &Client, table: &str, prefix: &str) -> Result<Vec<Item>, S
     let request = client
         .scan()
         .table_name(table)
+        .consistent_read(true)
         .filter_expression("begins_with(#pk, :prefix)")
         .expression_attribute_names("#pk", attr::PK)
         .expression_attribute_values(":prefix", super::item::text(prefix));

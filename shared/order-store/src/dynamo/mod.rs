@@ -18,6 +18,5 @@ mod transmission;
 
 #[cfg(feature = "measure")]
 pub use compile::compiled;
-pub use erase::ERASED;
-pub use export::{Books, ParkedItem, count_by_status, export, merchants, parked_things};
+pub use export::{Books, ParkedItem, count_by_status, export, merchants, orders, parked_things};
 pub use table::DynamoTable;

@@ -5,32 +5,21 @@
 //! by itself; whoever can't wait cancels the order.
 
 mod person;
+mod search;
 
 use clap::Args;
 use jiff::Timestamp;
 use models::ids::{MerchantId, OrderId};
-use models::order::Order;
-use models::parked::ParkedKey;
-use order_store::dynamo::export;
+use models::time::to_text;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::confirm::Consent;
 use crate::deployment::Deployment;
 use crate::outcome::{Done, Exit, Failure};
-use crate::parked::{all as parked_things, name_of};
-use crate::queues::{Depth, depth};
-use crate::redrive::{DeadLetters, Letter, Letters as _};
+use crate::redrive::Letters as _;
 use person::Person;
-
-/// Queues whose messages hold personal data: the queue, its dead letters, and the stack's outputs with their addresses. All
-/// others carry ids alone.
-const QUEUES: [(&str, &str, &str); 2] = [
-    ("declines", "DeclinesQueueUrl", "DeclinesDlqUrl"),
-    ("transmissions", "TransmissionsQueueUrl", "TransmissionsDlqUrl"),
-];
-/// How long dead letters are hidden from others while they are looked through, in seconds.
-const HOLD_SECONDS: i32 = 900;
+use search::{Copied, Held, Search};
 
 /// Whose data to erase.
 #[derive(Debug, Args)]
@@ -38,48 +27,63 @@ pub struct EraseArgs {
     /// The merchant whose customer it is.
     #[arg(long, env = "RESCUE_MERCHANT")]
     merchant: MerchantId,
-    /// The customer's e-mail address; may be said several times, as the next two.
-    #[arg(long = "email", value_name = "ADDRESS", required_unless_present_any = ["customers", "orders"])]
+    /// The customer's e-mail address; may be said several times, as all that follow.
+    #[arg(
+        long = "email", value_name = "ADDRESS", value_parser = address,
+        required_unless_present_any = ["customers", "orders", "parked", "messages"]
+    )]
     emails: Vec<String>,
     /// The merchant's id of the customer.
-    #[arg(long = "customer", value_name = "ID")]
+    #[arg(long = "customer", value_name = "ID", value_parser = id)]
     customers: Vec<String>,
     /// An order of the customer's.
     #[arg(long = "order", value_name = "ID")]
     orders: Vec<OrderId>,
+    /// A parked thing that you have looked at and know to be the customer's, by its name.
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    parked: Vec<String>,
+    /// A dead letter that you have looked at and know to be the customer's, by its message's id.
+    #[arg(long = "message", value_name = "ID")]
+    messages: Vec<String>,
     /// Show what there is, and erase nothing.
     #[arg(long)]
     dry_run: bool,
+}
+
+fn address(text: &str) -> Result<String, String> {
+    let text = text.trim().to_lowercase();
+    let is_address =
+        text.split_once('@').is_some_and(|(name, domain)| !name.is_empty() && !domain.is_empty());
+    if is_address { Ok(text) } else { Err("is no e-mail address".to_owned()) }
+}
+
+/// Never an empty one, as from a variable that is not set: it would be found everywhere.
+fn id(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() { Err("is empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 impl EraseArgs {
     fn person(&self) -> Person {
         Person {
             merchant: self.merchant.clone(),
-            emails: self.emails.iter().map(|email| email.trim().to_lowercase()).collect(),
+            emails: self.emails.iter().cloned().collect(),
             customers: self.customers.iter().cloned().collect(),
             orders: self.orders.iter().cloned().collect(),
         }
     }
 }
 
-/// A queue's dead letters that are the customer's, held.
-struct Held {
-    name: &'static str,
-    queue: DeadLetters,
-    letters: Vec<Letter>,
-}
-
-/// What was found, and what became of it.
+/// What is shown.
 #[derive(Debug, Default, Serialize)]
-struct Found {
-    /// Parked copies, by their names.
+struct Told {
+    /// Parked copies that were erased, or would be, by their names.
     copies: Vec<String>,
-    /// Dead letters, by queue and id.
+    /// Dead letters that were deleted, or would be, by queue and id.
     dead_letters: Vec<String>,
     /// Orders that still hold the customer's decline, with their status.
     orders: Vec<String>,
-    /// What could not be looked into or erased.
+    /// What was not looked into, may be the customer's, or could not be erased.
     left: Vec<String>,
 }
 
@@ -93,129 +97,118 @@ pub async fn erase(
     consent: Consent,
     now: Timestamp,
 ) -> Result<Done, Failure> {
-    let person = args.person();
-    let mut found = Found { orders: holding(&person, deployment).await?, ..Found::default() };
-    let copies = copies(&person, deployment, &mut found).await?;
-    let held = dead_letters(&person, deployment, &mut found).await?;
+    let table = deployment.table()?;
+    let search = Search::run(args, deployment).await?;
+    let letters: usize = search.held.iter().map(|held| held.letters.len()).sum();
+    let count = search.copies.len() + letters;
     let what = format!(
-        "Erase {} parked copies and {} dead letters of this customer of {}",
-        found.copies.len(),
-        found.dead_letters.len(),
+        "Erase {} parked copies and {letters} dead letters of this customer of {}",
+        search.copies.len(),
         args.merchant
     );
-    let is_something = !found.copies.is_empty() || !found.dead_letters.is_empty();
-    let agreed = if args.dry_run || !is_something { Ok(()) } else { consent.to(&what) };
+    let agreed = if args.dry_run || count == 0 { Ok(()) } else { consent.to(&what) };
     if args.dry_run || agreed.is_err() {
-        for held in &held {
-            held.queue.release_all(&held.letters).await;
-        }
+        search.release().await;
         agreed?;
-        return shown(true, &found);
+        return shown(true, &search.foreseen());
     }
-    let table = deployment.table()?;
-    for key in &copies {
-        match table.erase_copy(key, now).await {
-            // Gone meanwhile, as its time was over.
-            Ok(_) => {}
-            Err(error) => found.left.push(format!("the copy of {}: {error}", name_of(key))),
+    let mut told = Told { orders: search.orders, left: search.left, ..Told::default() };
+    for Copied { key, name, copy } in &search.copies {
+        match table.erase_copy(key, &left_of(copy, now)).await {
+            // Or it is gone meanwhile, as its time was over.
+            Ok(_) => told.copies.push(name.clone()),
+            Err(error) => told.left.push(format!("the copy of {name}: {error}")),
         }
     }
-    for held in &held {
-        delete(held, &mut found.left).await;
+    for held in &search.held {
+        delete(held, &mut told).await;
     }
-    shown(false, &found)
+    shown(false, &told)
 }
 
-/// Orders that hold the customer's decline still.
-async fn holding(person: &Person, deployment: &Deployment) -> Result<Vec<String>, Failure> {
-    let books = export(&deployment.dynamodb(), deployment.table_name()?).await?;
-    let is_theirs = |order: &&Order| order.request.as_ref().is_some_and(|decline| person.has(decline));
-    let told = |order: &Order| format!("{} ({})", order.key, order.status);
-    Ok(books.orders.iter().filter(is_theirs).map(told).collect())
-}
-
-async fn copies(
-    person: &Person,
-    deployment: &Deployment,
-    found: &mut Found,
-) -> Result<Vec<ParkedKey>, Failure> {
-    let (parked, unreadable) = parked_things(deployment).await?;
-    found.left.extend(unreadable.iter().map(|error| format!("not looked into: {error}")));
-    let is_the_merchant_s =
-        |key: &ParkedKey| key.merchant.as_ref().is_none_or(|merchant| *merchant == person.merchant);
-    let theirs = parked.into_iter().filter(|thing| {
-        let is_order = thing.order_id.as_ref().is_some_and(|id| person.orders.contains(id));
-        is_the_merchant_s(&thing.key)
-            && !is_erased(&thing.copy)
-            && (is_order && thing.key.merchant.is_some() || person.is_in(&thing.copy))
-    });
-    let keys: Vec<_> = theirs.map(|thing| thing.key).collect();
-    found.copies = keys.iter().map(name_of).collect();
-    Ok(keys)
-}
-
-fn is_erased(copy: &str) -> bool {
-    copy.starts_with(order_store::dynamo::ERASED)
-}
-
-async fn dead_letters(
-    person: &Person,
-    deployment: &Deployment,
-    found: &mut Found,
-) -> Result<Vec<Held>, Failure> {
-    let mut all = Vec::new();
-    for (name, live, dead) in QUEUES {
-        let Depth { waiting, in_flight, .. } = depth(deployment, name, live).await?;
-        if waiting + in_flight > 0 {
-            found.left.push(format!(
-                "not looked into: {} messages on the queue {name}; ask again when they are worked off",
-                waiting + in_flight
-            ));
-        }
-        let (live, dead) = (deployment.output(live)?, deployment.output(dead)?);
-        let queue = DeadLetters::new(deployment.sqs(), live, dead, HOLD_SECONDS);
-        let (letters, others): (Vec<_>, Vec<_>) =
-            queue.receive_all().await?.into_iter().partition(|letter| person.is_in(&letter.body));
-        queue.release_all(&others).await;
-        found.dead_letters.extend(letters.iter().map(|letter| format!("{name}-dlq/{}", letter.id)));
-        all.push(Held { name, queue, letters });
+/// What is left of a copy: when it was erased, and the amount, which is nobody's and is summed up by `balance`.
+fn left_of(copy: &str, now: Timestamp) -> String {
+    let copy: Value = serde_json::from_str(copy).unwrap_or_default();
+    let mut left = json!({ "erased_at": to_text(now) });
+    let amount = (copy.pointer("/amount/minor"), copy.pointer("/amount/currency").and_then(Value::as_str));
+    if let (Some(minor @ Value::Number(_)), Some(currency)) = amount
+        && currency.len() == 3
+    {
+        left["amount"] = json!({ "minor": minor, "currency": currency });
     }
-    Ok(all)
+    left.to_string()
 }
 
-async fn delete(held: &Held, left: &mut Vec<String>) {
+async fn delete(held: &Held, told: &mut Told) {
     for letter in &held.letters {
+        let name = held.name_of(letter);
         // Somebody may have taken long to say yes: what is not held any more may be on its way back to its queue.
         let deleted = match held.queue.hold(letter).await {
             Ok(()) => held.queue.delete(letter).await,
             Err(failure) => Err(failure),
         };
-        if let Err(failure) = deleted {
-            left.push(format!("the dead letter {}-dlq/{}: {failure}", held.name, letter.id));
+        match deleted {
+            Ok(()) => told.dead_letters.push(name),
+            Err(failure) => told.left.push(format!("the dead letter {name}: {failure}")),
         }
     }
 }
 
-fn shown(is_dry_run: bool, found: &Found) -> Result<Done, Failure> {
+fn shown(is_dry_run: bool, told: &Told) -> Result<Done, Failure> {
     let part = |title: &str, lines: &[String]| match lines.is_empty() {
         true => String::new(),
-        false => format!(
-            "{title}\n{}\n\n",
-            lines.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
-        ),
+        false => {
+            let lines: Vec<_> = lines.iter().map(|line| format!("  {line}")).collect();
+            format!("{title}\n{}\n\n", lines.join("\n"))
+        }
     };
     let done = if is_dry_run { "would be erased" } else { "erased" };
     let text = [
-        part(&format!("parked copies, {done}"), &found.copies),
-        part(&format!("dead letters, {done}"), &found.dead_letters),
-        part("orders that hold the decline until FlexFactor has answered; cancel them to end it now", &found.orders),
-        part("left", &found.left),
+        part(&format!("parked copies, {done}"), &told.copies),
+        part(&format!("dead letters, {done}"), &told.dead_letters),
+        part(
+            "orders that hold the decline until FlexFactor has answered; cancel them to end it now",
+            &told.orders,
+        ),
+        part("left", &told.left),
         "Not reached from here: backups and the table's stream, FlexFactor's own copy, and the billing system \
          (docs/operations.md, \"Erasing a customer\")."
             .to_owned(),
     ]
     .concat();
-    let is_left = !found.orders.is_empty() || !found.left.is_empty();
+    let is_left = !told.orders.is_empty() || !told.left.is_empty();
     let exit = if is_left { Exit::Findings } else { Exit::Done };
-    Done::new(text, &json!({ "command": "erase", "dry_run": is_dry_run, "found": found }), exit)
+    Done::new(text, &json!({ "command": "erase", "dry_run": is_dry_run, "found": told }), exit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_be_found_everywhere_is_not_looked_for() {
+        for text in ["", " ", "@", "pat@", "@example.com", "pat"] {
+            assert!(address(text).is_err(), "{text:?}");
+        }
+        assert_eq!(address(" Pat@Example.com").as_deref(), Ok("pat@example.com"));
+        assert!(id("").is_err() && id("  ").is_err());
+        assert_eq!(id(" cus-7 ").as_deref(), Ok("cus-7"));
+    }
+
+    #[test]
+    fn only_the_amount_is_left_of_a_copy() {
+        let now = "2026-11-21T10:00:00Z".parse().unwrap();
+        let copy = json!({ "customer": { "email": "pat@example.com" }, "amount": { "minor": 5, "currency": "USD", "x": "Pat" } });
+        let left: Value = serde_json::from_str(&left_of(&copy.to_string(), now)).unwrap();
+        let amount = json!({ "minor": 5, "currency": "USD" });
+        assert_eq!(left, json!({ "erased_at": "2026-11-21T10:00:00.000Z", "amount": amount }));
+        for copy in [
+            "Pat",
+            "{}",
+            r#"{"amount":{"minor":"Pat","currency":"USD"}}"#,
+            r#"{"amount":{"minor":5,"currency":"Pat Doe"}}"#,
+        ] {
+            assert_eq!(left_of(copy, now), r#"{"erased_at":"2026-11-21T10:00:00.000Z"}"#, "{copy}");
+        }
+    }
 }

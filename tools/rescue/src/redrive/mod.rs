@@ -24,7 +24,7 @@ use mover::{Counts, End, Ended, carry_out, count};
 pub(crate) use plan::Letter;
 use plan::{Known, Planned, Rules, order_of, plan, wanted};
 pub(crate) use plan::{Verdict, foresee};
-pub(crate) use queues::DeadLetters;
+pub(crate) use queues::{DeadLetters, LETTERS_MAX};
 
 /// The queues whose dead letters can be moved back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

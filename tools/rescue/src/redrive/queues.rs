@@ -10,7 +10,7 @@ use crate::deployment::aws_failure;
 use crate::outcome::Failure;
 
 /// Most letters that one run takes in hand. SQS hides at most 120,000 at once.
-const LETTERS_MAX: usize = 10_000;
+pub(crate) const LETTERS_MAX: usize = 10_000;
 /// How long an empty answer is waited for, in seconds: SQS asks all its servers only where it may wait.
 const WAIT_SECONDS: i32 = 1;
 /// How many empty answers in a row are believed.
