@@ -58,7 +58,7 @@ First events: decline-intake takes one decline (DynamoDB twice, SQS); evaluate-s
 times, Secrets Manager, FlexFactor's token and /evaluate); expiry-sweep puts what is due on the queue; order-api reads one order; \
 order-history enters one arrival; order-reconcile reads one order at FlexFactor and settles it; outcome-publisher publishes \
 one event (no DynamoDB: its first call is EventBridge's); transmit-relay transmits one transaction; webhook-receiver takes one \
-signed webhook (DynamoDB twice, Secrets Manager). \"{NOTHING}\" is lambda_runtime alone, which calls nobody.
+signed webhook (DynamoDB three times, Secrets Manager). \"{NOTHING}\" is lambda_runtime alone, which calls nobody.
 
 Ours and Python read {roots} certificates from a file, as they do on Lambda; Node has its own and reads one more. Then, in {warm_rounds} of \
 the rounds, {warm} events like the first, one after the other, and {full} of the largest: the template's batch size of records, for \
