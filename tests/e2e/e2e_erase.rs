@@ -121,6 +121,9 @@ async fn a_customer_s_data_is_erased_and_nobody_else_s() {
     let refused = rescue.run(&["balance", "--merchant", MANAGED]).document["rows"][0]["refused"].clone();
     assert!(refused["count"] == 2 && refused["amount"] != "0.00", "{refused}");
 
+    let nobody = rescue.run(&["erase", "--merchant", MANAGED, "--message", "m-404", "--dry-run"]);
+    assert_eq!((nobody.code, counts(&nobody.document)), (1, [0, 0, 0, 1]), "{}", nobody.all);
+
     // By the merchant's id of the customer: the other one's copy has it, the other dead letter has another.
     let by_id = rescue.run(&["erase", "--merchant", MANAGED, "--customer", "cus-4711", "--yes"]);
     assert_eq!((by_id.code, counts(&by_id.document)), (0, [1, 0, 0, 0]), "{}", by_id.all);

@@ -13,11 +13,28 @@ use crate::parked::{all as parked_things, name_of};
 use crate::queues::depth;
 use crate::redrive::{DeadLetters, LETTERS_MAX, Letter};
 
-/// Queues whose messages hold personal data: the queue, its dead letters, and the stack's outputs with their addresses. All
-/// others carry ids alone.
-const QUEUES: [(&str, &str, &str, &str); 2] = [
-    ("declines", "DeclinesQueueUrl", "declines-dlq", "DeclinesDlqUrl"),
-    ("transmissions", "TransmissionsQueueUrl", "transmissions-dlq", "TransmissionsDlqUrl"),
+/// A queue whose messages hold personal data, its dead letters, and the stack's outputs with their addresses.
+struct Queue {
+    name: &'static str,
+    address: &'static str,
+    dead_letters: &'static str,
+    dead_address: &'static str,
+}
+
+/// All others carry ids alone.
+const QUEUES: [Queue; 2] = [
+    Queue {
+        name: "declines",
+        address: "DeclinesQueueUrl",
+        dead_letters: "declines-dlq",
+        dead_address: "DeclinesDlqUrl",
+    },
+    Queue {
+        name: "transmissions",
+        address: "TransmissionsQueueUrl",
+        dead_letters: "transmissions-dlq",
+        dead_address: "TransmissionsDlqUrl",
+    },
 ];
 /// How long dead letters are hidden from others while they are looked through, in seconds.
 const HOLD_SECONDS: i32 = 900;
@@ -57,14 +74,16 @@ impl Search {
         let (person, mut search) = (args.person(), Self::default());
         search.orders(&person, deployment).await?;
         search.copies(&person, args, deployment).await?;
-        for (queue, live, letters, dead) in QUEUES {
-            if let Err(failure) =
-                search.letters(&person, args, deployment, (queue, live, letters, dead)).await
-            {
+        for queue in &QUEUES {
+            if let Err(failure) = search.letters(&person, args, deployment, queue).await {
                 search.release().await;
                 return Err(failure);
             }
         }
+        let is_held =
+            |id: &String| search.held.iter().flat_map(|held| &held.letters).any(|letter| letter.id == *id);
+        let missing: Vec<_> = args.messages.iter().filter(|id| !is_held(id)).collect();
+        search.left.extend(missing.iter().map(|id| format!("no dead letter with the id {id} was found")));
         Ok(search)
     }
 
@@ -114,8 +133,8 @@ impl Search {
         self.left.extend(missing.map(|name| format!("nothing is parked under {name}")));
         for thing in parked.into_iter().filter(|thing| !is_erased(&thing.copy)) {
             let name = name_of(&thing.key);
-            let is_named = args.parked.contains(&name);
-            match if is_named { Match::Theirs } else { whose(person, &thing) } {
+            let found = if args.parked.contains(&name) { Match::Theirs } else { whose(person, &thing) };
+            match found {
                 Match::Theirs => self.copies.push(Copied { key: thing.key, name, copy: thing.copy }),
                 Match::Perhaps => self.left.push(format!(
                     "perhaps the customer's: {name}; see `rescue parked show`, then `--parked` with this name"
@@ -131,14 +150,14 @@ impl Search {
         person: &Person,
         args: &EraseArgs,
         deployment: &Deployment,
-        (queue, live, name, dead): (&'static str, &str, &'static str, &str),
+        queue: &Queue,
     ) -> Result<(), Failure> {
-        let under_way = depth(deployment, queue, live).await?;
-        self.pass_over(under_way.waiting + under_way.in_flight, queue);
+        let under_way = depth(deployment, queue.name, queue.address).await?;
+        self.pass_over(under_way.waiting + under_way.in_flight, queue.name);
+        let name = queue.dead_letters;
         // Those that somebody else holds come back to be seen.
-        let held = depth(deployment, name, dead).await?.in_flight;
-        self.pass_over(held, name);
-        let (live, dead) = (deployment.output(live)?, deployment.output(dead)?);
+        self.pass_over(depth(deployment, name, queue.dead_address).await?.in_flight, name);
+        let (live, dead) = (deployment.output(queue.address)?, deployment.output(queue.dead_address)?);
         let queue = DeadLetters::new(deployment.sqs(), live, dead, HOLD_SECONDS);
         let (mut letters, mut others) = (Vec::new(), Vec::new());
         let received = queue.receive_all().await?;
@@ -146,13 +165,14 @@ impl Search {
             self.left.push(format!("not looked into: dead letters of {name} beyond the first {LETTERS_MAX}"));
         }
         for letter in received {
-            match if args.messages.contains(&letter.id) { Match::Theirs } else { person.is_in(&letter.body) }
-            {
+            let found =
+                if args.messages.contains(&letter.id) { Match::Theirs } else { person.is_in(&letter.body) };
+            match found {
                 Match::Theirs => letters.push(letter),
                 Match::Perhaps => {
                     let id = &letter.id;
                     self.left.push(format!(
-                        "perhaps the customer's: {name}/{id}; read it, then `--message` with this id"
+                        "perhaps the customer's: {name}/{id}; look at it in SQS, then `--message` with this id"
                     ));
                     others.push(letter);
                 }
