@@ -3,10 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::{self, Deserializer, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};
 
 /// An amount in the currency's smallest unit (cents for USD). Never negative.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct MinorUnits(u64);
@@ -22,6 +23,43 @@ impl MinorUnits {
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0
+    }
+}
+
+/// JSON knows no integers: by JSON Schema `1999.0` is one, and some writers write all numbers so. It is taken where it can
+/// mean one amount only, and nothing is reckoned with it.
+impl<'de> Deserialize<'de> for MinorUnits {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_u64(WholeNumber)
+    }
+}
+
+struct WholeNumber;
+
+/// From here on not every integer has a number of its own in a 64-bit float.
+const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+
+impl Visitor<'_> for WholeNumber {
+    type Value = MinorUnits;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("u64")
+    }
+
+    fn visit_u64<E: de::Error>(self, minor: u64) -> Result<MinorUnits, E> {
+        Ok(MinorUnits(minor))
+    }
+
+    fn visit_i64<E: de::Error>(self, minor: i64) -> Result<MinorUnits, E> {
+        let minor = u64::try_from(minor).map_err(|_| E::invalid_value(Unexpected::Signed(minor), &self))?;
+        Ok(MinorUnits(minor))
+    }
+
+    fn visit_f64<E: de::Error>(self, minor: f64) -> Result<MinorUnits, E> {
+        if minor.fract() == 0.0 && (0.0..WHOLE_MAX).contains(&minor) {
+            return Ok(MinorUnits(minor as u64));
+        }
+        Err(E::invalid_type(Unexpected::Float(minor), &self))
     }
 }
 
@@ -183,6 +221,30 @@ mod tests {
         assert_eq!(show(0, "USD").as_deref(), Ok("0.00"));
         assert_eq!(show(5, "JPY").as_deref(), Ok("5"));
         assert_eq!(show(1234, "KWD").as_deref(), Ok("1.234"));
+    }
+
+    #[test]
+    fn a_whole_number_is_an_amount_however_it_is_written_and_no_other_is() {
+        let read = |json: &str| serde_json::from_str::<MinorUnits>(json).ok().map(MinorUnits::get);
+        for (json, minor) in [
+            ("0", Some(0)),
+            ("1999", Some(1_999)),
+            ("1999.0", Some(1_999)),
+            ("1.999e3", Some(1_999)),
+            ("-0.0", Some(0)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("9007199254740991.0", Some(9_007_199_254_740_991)),
+            ("9007199254740992.0", None),
+            ("19.99", None),
+            ("-1", None),
+            ("-1.0", None),
+            ("1e300", None),
+            ("18446744073709551616", None),
+            ("\"1999\"", None),
+            ("null", None),
+        ] {
+            assert_eq!(read(json), minor, "{json}");
+        }
     }
 
     #[test]
