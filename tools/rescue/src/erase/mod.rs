@@ -163,7 +163,10 @@ fn shown(is_dry_run: bool, told: &Told) -> Result<Done, Failure> {
         }
     };
     let done = if is_dry_run { "would be erased" } else { "erased" };
+    let is_found =
+        ![&told.copies, &told.dead_letters, &told.orders, &told.left].into_iter().all(Vec::is_empty);
     let text = [
+        if is_found { String::new() } else { "nothing of this customer was found\n\n".to_owned() },
         part(&format!("parked copies, {done}"), &told.copies),
         part(&format!("dead letters, {done}"), &told.dead_letters),
         part(
