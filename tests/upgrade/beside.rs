@@ -6,7 +6,7 @@ use models::event::EventKind;
 use models::fingerprint::Fingerprint;
 use models::parked::{Fate, Parked, ParkedKey, ParkedKind, Why, orphan_due};
 use models::refusal::{Refusal, Rule};
-use models::transmission::{Stage, Transmission, take};
+use models::transmission::{Relayed, Stage, Transmission, take};
 use order_store::Table;
 use order_store::capability::{KeepTransmission, MatchOrphan, NoteKey, Park, Took};
 use serde_json::{Value, json};
@@ -72,6 +72,15 @@ fn parked(kind: ParkedKind) -> Parked {
     }
 }
 
+/// A transaction that is to be transmitted.
+pub(crate) fn taken(transaction: &str) -> Relayed {
+    let mut value: Value = serde_json::from_str(include_str!("../../events/transmission.json")).unwrap();
+    value["transaction"]["id"] = transaction.into();
+    let transmission: Transmission = serde_json::from_value(value).unwrap();
+    let content = transmission.content().unwrap();
+    take(&transmission, content, start() + SignedDuration::from_hours(24 * 180), after(1))
+}
+
 async fn put_transmissions(store: &Store) {
     let transmitted = |id: Option<&str>| Stage::Transmitted {
         id: id.map(|id| id.parse().unwrap()),
@@ -85,11 +94,7 @@ async fn put_transmissions(store: &Store) {
         ("txn-refused", Some(Stage::Refused { at: after(2) })),
         ("txn-undelivered", Some(Stage::Undelivered { at: after(86_000) })),
     ] {
-        let mut value: Value = serde_json::from_str(include_str!("../../events/transmission.json")).unwrap();
-        value["transaction"]["id"] = transaction.into();
-        let transmission: Transmission = serde_json::from_value(value).unwrap();
-        let content = transmission.content().unwrap();
-        let taken = take(&transmission, content, start() + SignedDuration::from_hours(24 * 180), after(1));
+        let taken = taken(transaction);
         assert_eq!(store.dynamo.take_transmission(&taken).await.unwrap(), Took::New);
         if let Some(stage) = stage {
             assert!(store.dynamo.settle_transmission(&taken, &stage).await.unwrap(), "{transaction}");

@@ -2,11 +2,12 @@
 
 use models::event::EventKind;
 use models::wish;
-use order_store::capability::AskOf as _;
+use order_store::capability::{AskOf as _, KeepTransmission as _};
 use order_store::dynamo::{export, parked_things};
 use order_store::{StoreError, Table as _};
 use serde_json::{Value, json};
 
+use crate::beside::taken;
 use crate::functions::Functions;
 use crate::golden;
 use crate::lives::{after, arriving, event, key};
@@ -59,6 +60,11 @@ async fn an_order_of_a_newer_schema_is_refused_and_left_as_it_is() {
         panic!("a pending order can be cancelled")
     };
     tells_its_schema(&functions.store.act(&key("pending"), &change).await.unwrap_err());
+    // A transaction that is sent again, also where the earlier try gave its id free.
+    for transaction in ["txn-taken", "txn-transmitted", "txn-refused", "txn-undelivered"] {
+        let again = functions.store.dynamo.take_transmission(&taken(transaction)).await;
+        tells_its_schema(&again.unwrap_err());
+    }
 
     assert_eq!(functions.flexfactor.calls(), [""; 0]);
     let mut written = golden::differing(&functions.store.dump(), &items);

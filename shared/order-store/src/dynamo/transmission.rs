@@ -94,8 +94,12 @@ impl KeepTransmission for DynamoTable {
             .put_item()
             .table_name(&self.name)
             .set_item(Some(from_relayed(taken)))
-            .condition_expression("attribute_not_exists(pk) OR #stage IN (:refused, :undelivered)")
+            .condition_expression(
+                "attribute_not_exists(pk) OR (#stage IN (:refused, :undelivered) AND #schema <= :known)",
+            )
             .expression_attribute_names("#stage", name::STAGE)
+            .expression_attribute_names("#schema", attr::SCHEMA)
+            .expression_attribute_values(":known", number(SCHEMA))
             .expression_attribute_values(":refused", text(Stage::REFUSED))
             .expression_attribute_values(":undelivered", text(Stage::UNDELIVERED))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
