@@ -34,8 +34,10 @@ pub(crate) struct Counts {
     pub(crate) taken: u64,
     /// Answered 429.
     pub(crate) sent_away: u64,
-    /// Gone before they were answered: while it was closed for longer than the functions wait.
+    /// Gone before they were let through or answered: it was closed for longer than the functions wait.
     pub(crate) gone: u64,
+    /// Of those let through, gone before FlexFactor had answered: it may have got them or not.
+    pub(crate) unsure: u64,
 }
 
 impl Door {
@@ -59,15 +61,23 @@ impl Door {
         let mut counts = self.lock();
         counts.inside += 1;
         counts.inside_most = counts.inside_most.max(counts.inside);
-        Inside { door: self, is_let_in: None }
+        Inside { door: self, stage: Stage::Waits }
     }
 }
 
 /// A submission at the door. It has left when this is dropped, even where its caller was gone before the answer.
 struct Inside<'a> {
     door: &'a Door,
-    /// Whether it was let in or sent away; none while it waits.
-    is_let_in: Option<bool>,
+    stage: Stage,
+}
+
+/// How far a submission came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Waits,
+    WorkedOn,
+    LetThrough,
+    Answered { was_worked_on: bool },
 }
 
 impl Inside<'_> {
@@ -76,12 +86,17 @@ impl Inside<'_> {
         let is_let_in = counts.worked_on < self.door.worked_on_max;
         if is_let_in {
             counts.worked_on += 1;
-            counts.taken += 1;
+            self.stage = Stage::WorkedOn;
         } else {
             counts.sent_away += 1;
+            self.stage = Stage::Answered { was_worked_on: false };
         }
-        self.is_let_in = Some(is_let_in);
         is_let_in
+    }
+
+    fn is_let_through(&mut self) {
+        self.door.lock().taken += 1;
+        self.stage = Stage::LetThrough;
     }
 }
 
@@ -89,8 +104,18 @@ impl Drop for Inside<'_> {
     fn drop(&mut self) {
         let mut counts = self.door.lock();
         counts.inside -= 1;
-        counts.worked_on -= usize::from(self.is_let_in == Some(true));
-        counts.gone += u64::from(self.is_let_in.is_none());
+        match self.stage {
+            Stage::Waits => counts.gone += 1,
+            Stage::WorkedOn => {
+                counts.worked_on -= 1;
+                counts.gone += 1;
+            }
+            Stage::LetThrough => {
+                counts.worked_on -= 1;
+                counts.unsure += 1;
+            }
+            Stage::Answered { was_worked_on } => counts.worked_on -= usize::from(was_worked_on),
+        }
     }
 }
 
@@ -115,7 +140,10 @@ impl Observe for Door {
                 ));
             }
             tokio::time::sleep(self.takes).await;
-            sent.await
+            inside.is_let_through();
+            let answered = sent.await;
+            inside.stage = Stage::Answered { was_worked_on: true };
+            answered
         }
         .boxed()
     }
